@@ -1,0 +1,194 @@
+"""One comparison of predictions with ground truth: everything the metrics, tables and explanations are made from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from labelmetrics.kernels.batch import Bools, Floats, Ints, Kind
+from labelmetrics.kernels.counts import (
+    Matching,
+    Members,
+    Subclasses,
+    Tally,
+    candidates,
+    match,
+    members_of,
+    pair_value,
+    tally,
+)
+from labelmetrics.kernels.join import Batch
+from labelmetrics.kernels.miou import Masks, check_mask_sizes, is_semantic, with_semantic_masks
+from labelmetrics.kernels.overlap import Overlaps
+from labelmetrics.kernels.pairs import Pairs, overlapping
+from labelmetrics.kernels.thresholds import Grid
+
+FLOOR_ACROSS = 0.1
+"""Least overlap at which pairs of different features are kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of each annotation of one side at each threshold, confidence aside.
+
+    Parameters
+    ----------
+    partner : ndarray of int64, shape (T, n)
+        Position of the matched annotation on the other side, -1 where there is none.
+    overlap : ndarray of float64, shape (T, n)
+        Overlap with the partner, NaN where there is none.
+    ignored : ndarray of bool, shape (T, n)
+        Whether COCO's rules leave the annotation out of the counts.
+    """
+
+    partner: Ints
+    overlap: Floats
+    ignored: Bools
+
+
+@dataclass(frozen=True, kw_only=True)
+class Comparison:
+    """A batch, the rules it is compared by, and what follows from them; parts are computed when asked for.
+
+    Parameters
+    ----------
+    batch : Batch
+        Ground truths and predictions.
+    grid : Grid
+        Overlap thresholds and confidence keys.
+    buffer : tuple of ndarray of float64
+        For each ground truth and prediction, how far points and lines are widened, in pixels.
+    include_subclasses : bool
+        Whether nested answers must agree for a match, and count in the mean overlap.
+    matching : {"platform", "coco"}
+        Rule of the confusion matrix.
+    masks : {"auto", "semantic", "instance"}
+        How the mean overlap treats masks.
+    """
+
+    batch: Batch
+    grid: Grid
+    buffer: tuple[Floats, Floats]
+    include_subclasses: bool = False
+    matching: Matching = "platform"
+    masks: Masks = "auto"
+
+    def __post_init__(self) -> None:
+        check_mask_sizes(self.batch)
+
+    @cached_property
+    def members(self) -> tuple[Members, Members]:
+        """Ground truths and predictions as members of feature metrics."""
+        batch = self.batch
+        return members_of(batch, batch.ground_truth, self.grid), members_of(batch, batch.prediction, self.grid)
+
+    @cached_property
+    def pairs(self) -> Pairs:
+        """Pairs of one data row, feature and place with an overlap above 0."""
+        first, second = self.members
+        return overlapping(Overlaps(self.batch, self.buffer), first.cell, second.cell)
+
+    @cached_property
+    def counted(self) -> Pairs:
+        """Pairs that may be matches of the confusion matrix, with the overlap that its rule goes by."""
+        pairs = self.pairs
+        if self.matching == "coco" and self.batch.ground_truth.crowd.any():
+            first, second = self.members
+            pairs = overlapping(Overlaps(self.batch, self.buffer, coco_crowd=True), first.cell, second.cell)
+        # COCO's threshold is inclusive, so candidates keep a hair below it.
+        threshold = min(self.grid.thresholds) - (1e-9 if self.matching == "coco" else 0.0)
+        return pairs.take(
+            candidates(self.batch, pairs, threshold=threshold, include_subclasses=self.include_subclasses)
+        )
+
+    @cached_property
+    def features(self) -> Tally:
+        """Counts and mean overlaps of every (data row, feature)."""
+        first, second = self.members
+        result = tally(
+            first,
+            second,
+            counted=self.counted,
+            measured=self.pairs,
+            value=pair_value(self.batch, self.pairs, include_subclasses=self.include_subclasses),
+            grid=self.grid,
+            matching=self.matching,
+        )
+        if is_semantic(self.masks, include_subclasses=self.include_subclasses):
+            result = with_semantic_masks(self.batch, result, first, second)
+        return result
+
+    @cached_property
+    def subclass_members(self) -> Subclasses:
+        """Nested answers as members of subclass metrics."""
+        return Subclasses.of(self.batch, self.grid)
+
+    @cached_property
+    def subclasses(self) -> Tally:
+        """Counts and mean overlaps of every (data row, feature, subclass)."""
+        members = self.subclass_members
+        measured = members.pairs(self.pairs)
+        return tally(
+            members.first,
+            members.second,
+            counted=members.pairs(self.counted),
+            measured=measured,
+            value=measured.overlap,
+            grid=self.grid,
+            matching=self.matching,
+        )
+
+    @cached_property
+    def outcomes(self) -> tuple[Outcome, Outcome]:
+        """What became of each ground truth and each prediction."""
+        first, second = self.members
+        plain = Grid(self.grid.thresholds)
+        everything = Members(
+            group=second.group,
+            cell=second.cell,
+            level=np.ones(len(second.level), np.int64),
+            rank=second.rank,
+            crowd=second.crowd,
+        )
+        pairs = self.counted
+        matches = match(first, everything, pairs, plain, self.matching)
+        shape_one, shape_two = ((len(matches), len(side.cell)) for side in (first, second))
+        one = Outcome(np.full(shape_one, -1), np.full(shape_one, np.nan), np.zeros(shape_one, bool))
+        two = Outcome(np.full(shape_two, -1), np.full(shape_two, np.nan), np.zeros(shape_two, bool))
+        for index, (_, pair) in enumerate(matches):
+            truth, guess, overlap = pairs.first[pair], pairs.second[pair], pairs.overlap[pair]
+            one.partner[index, truth], one.overlap[index, truth] = guess, overlap
+            two.partner[index, guess], two.overlap[index, guess] = truth, overlap
+            if self.matching == "coco":
+                one.ignored[index] = first.crowd
+                two.ignored[index, guess] = first.crowd[truth]
+        return one, two
+
+    @cached_property
+    def across(self) -> Pairs:
+        """Pairs of one data row and place, of the same feature or not, with an overlap of at least 0.1."""
+        batch = self.batch
+        sites = batch.site(batch.prediction)
+        objects = np.flatnonzero(batch.prediction.kind < Kind.ANSWER)
+        order = objects[np.argsort(sites[objects], kind="stable")]
+        first = np.flatnonzero(batch.ground_truth.kind < Kind.ANSWER)
+        overlaps = _Selected(Overlaps(batch, self.buffer), first, order)
+        found = overlapping(
+            overlaps, batch.site(batch.ground_truth)[first], sites[order], np.nextafter(FLOOR_ACROSS, 0)
+        )
+        pairs = Pairs(first[found.first], order[found.second], found.overlap)
+        return pairs.take(np.lexsort((pairs.second, pairs.first)))
+
+
+@dataclass(frozen=True, slots=True)
+class _Selected:
+    """Overlaps of a selection of annotations, by position in the selection."""
+
+    overlaps: Overlaps
+    first: Ints
+    second: Ints
+
+    def of(self, first: Ints, second: Ints) -> Floats:
+        return self.overlaps.of(self.first[first], self.second[second])

@@ -1,0 +1,401 @@
+"""Two sides of columns brought to common codes, one identity rule and one order."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from labelmetrics.errors import AnnotationError, Fault
+from labelmetrics.kernels.batch import Bools, Coded, Columns, Floats, Ints, Kind, NestedAnswer, Shapes
+
+AnswerNames = Literal["auto", "answer", "question/answer"]
+NestedItem = tuple[str, str]
+"""Question and answer of a nested classification, by the names or ids that identify them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Side:
+    """The annotations of one side, sorted by data row, feature and place.
+
+    ``position`` is each annotation's index in the columns it came from; the other columns are those of
+    :class:`~labelmetrics.kernels.batch.Columns` with codes that both sides share.
+    """
+
+    row: Ints
+    feature: Ints
+    place: Ints
+    kind: NDArray[np.int8]
+    box: Floats
+    shape: Ints
+    confidence: Floats
+    nested: Ints
+    area: Floats
+    crowd: Bools
+    position: Ints
+
+    def __len__(self) -> int:
+        return len(self.row)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batch:
+    """Ground truths and predictions with common codes.
+
+    Parameters
+    ----------
+    rows : list of str
+        Data rows, sorted; ``Side.row`` is the index.
+    features : list of str
+        Written feature names, sorted.
+    is_classification : ndarray of bool, shape (n_features,)
+        Whether a feature is an answer or a free text.
+    places : list of str
+        Places, sorted; the first is ``""``, the whole data row.
+    nested : list of frozenset
+        Distinct sets of nested answers; the first is empty.
+    shapes : Shapes
+        Stores of both sides.
+    ground_truth, prediction : Side
+        The annotations.
+    """
+
+    rows: list[str]
+    features: list[str]
+    is_classification: Bools
+    places: list[str]
+    nested: list[frozenset[NestedItem]]
+    shapes: Shapes
+    ground_truth: Side
+    prediction: Side
+
+    def cell(self, side: Side) -> Ints:
+        """Code of (data row, feature, place): only annotations of one cell are compared."""
+        return self.group(side) * len(self.places) + side.place
+
+    def group(self, side: Side) -> Ints:
+        """Code of (data row, feature): what a feature metric is about."""
+        return side.row * len(self.features) + side.feature
+
+    def site(self, side: Side) -> Ints:
+        """Code of (data row, place): where a class-agnostic comparison takes place."""
+        return side.row * len(self.places) + side.place
+
+
+def join(
+    ground_truth: Columns,
+    prediction: Columns,
+    *,
+    rows: Sequence[str] | None = None,
+    canonical: bool = False,
+    answer_names: AnswerNames = "auto",
+) -> Batch:
+    """Bring two sides to common codes and to the order that decides ties.
+
+    Parameters
+    ----------
+    ground_truth, prediction : Columns
+        The two sides; ``data_row`` holds text or data-row keys.
+    rows : sequence of str, optional
+        All data rows, sorted; taken from the columns unless given. Must hold every data row of the columns.
+    canonical : bool, default False
+        Whether annotations of one cell are sorted by geometry, confidence (falling), nested answers and uuid, so that
+        the order of lines cannot matter; otherwise they keep their positions.
+    answer_names : {"auto", "answer", "question/answer"}
+        How answers are named; ``"auto"`` names the question where two of them share an answer.
+
+    Raises
+    ------
+    AnnotationError
+        Names and ids do not identify all features, or a feature is an object here and a classification there.
+    """
+    sides = (ground_truth, prediction)
+    row = Coded.concat([side.data_row for side in sides])
+    if rows is None:
+        rows = sorted(str(value) for value in row.values)
+    row_codes = _positions([str(value) for value in row.values], rows)[row.codes]
+    place = Coded.concat([side.place for side in sides])
+    places = sorted({"", *place.values})
+    place_codes = np.append(_positions(place.values, places), 0)[place.codes]
+    kind = np.concatenate([side.kind for side in sides])
+    features, is_classification, feature_codes = _features(sides, kind, row, answer_names)
+    nested_sets, nested_codes = _nested(Coded.concat([side.nested for side in sides]))
+    both = Columns.concat(sides)
+    shapes, shape = _code_texts(both.shapes, kind, both.shape)
+    order_by = _Order(both, shape, shapes, nested_sets, nested_codes) if canonical else None
+
+    def side(start: int, stop: int) -> Side:
+        span = slice(start, stop)
+        cell = (row_codes[span] * len(features) + feature_codes[span]) * len(places) + place_codes[span]
+        order = start + (np.argsort(cell, kind="stable") if order_by is None else order_by.sort(start, cell))
+        order, confidence = _collapse(order, cell[order - start], kind, shape, both.confidence)
+        return Side(
+            row=row_codes[order],
+            feature=feature_codes[order],
+            place=place_codes[order],
+            kind=kind[order],
+            box=both.box[order],
+            shape=shape[order],
+            confidence=confidence,
+            nested=nested_codes[order],
+            area=both.area[order],
+            crowd=both.crowd[order],
+            position=order - start,
+        )
+
+    n = len(ground_truth)
+    return Batch(
+        rows=list(rows),
+        features=features,
+        is_classification=is_classification,
+        places=places,
+        nested=nested_sets,
+        shapes=shapes,
+        ground_truth=side(0, n),
+        prediction=side(n, len(kind)),
+    )
+
+
+def _positions(values: Sequence[str], among: Sequence[str]) -> Ints:
+    lookup = {value: code for code, value in enumerate(among)}
+    return np.array([lookup[value] for value in values], np.int64)
+
+
+def _features(
+    sides: Sequence[Columns], kind: NDArray[np.int8], row: Coded, answer_names: AnswerNames
+) -> tuple[list[str], Bools, Ints]:
+    """Feature codes of both sides: identity, written name and the check that a name means one thing."""
+    names = {part: Coded.concat([getattr(side, part) for side in sides]) for part in ("name", "schema_id")}
+    answers = {part: Coded.concat([getattr(side, part) for side in sides]) for part in ("answer", "answer_id")}
+    is_answer = kind == Kind.ANSWER
+
+    def complete(question: str, answer: str) -> bool:
+        return bool((names[question].codes >= 0).all() and (answers[answer].codes[is_answer] >= 0).all())
+
+    if complete("name", "answer"):
+        question, answer = names["name"], answers["answer"]
+    elif complete("schema_id", "answer_id"):
+        question, answer = names["schema_id"], answers["answer_id"]
+    else:
+        raise AnnotationError(
+            "features cannot be identified: all annotations need a name, or all need a schema id",
+            [
+                Fault(
+                    rule="identity",
+                    message="some annotations have only a name and others only a schema id",
+                    remedy="give every annotation and every answer a name",
+                )
+            ],
+        )
+    # One row of this small table per distinct (is classification, question, answer).
+    is_class = kind >= Kind.ANSWER
+    width = len(answer.values) + 1
+    combined = (np.where(is_answer, answer.codes + 1, 0) + question.codes * width) * 2 + is_class
+    distinct, first, codes = np.unique(combined, return_index=True, return_inverse=True)
+    identities: list[tuple[bool, str, str | None]] = [
+        (
+            bool(code % 2),
+            question.values[code // 2 // width],
+            None if not code // 2 % width else answer.values[code // 2 % width - 1],
+        )
+        for code in distinct.tolist()
+    ]
+    written = _written_names(identities, answer_names)
+    meaning: dict[str, int] = {}
+    for index, name in enumerate(written):
+        other = meaning.setdefault(name, index)
+        if other != index:
+            raise _clash(name, identities, [(i, row.decode()[first[i]]) for i in (other, index)])
+    features = sorted(written)
+    to_code = _positions(written, features)
+    is_classification = np.zeros(len(features), bool)
+    is_classification[to_code] = [identity[0] for identity in identities]
+    return features, is_classification, to_code[codes] if len(written) else np.empty(0, np.int64)
+
+
+def _written_names(identities: Sequence[tuple[bool, str, str | None]], answer_names: AnswerNames) -> list[str]:
+    questions = defaultdict(set)
+    for _, question, answer in identities:
+        if answer is not None:
+            questions[answer].add(question)
+
+    def name(question: str, answer: str | None) -> str:
+        if answer is None:
+            return question
+        if answer_names == "question/answer" or (answer_names == "auto" and len(questions[answer]) > 1):
+            return f"{question}/{answer}"
+        return answer
+
+    return [name(question, answer) for _, question, answer in identities]
+
+
+def _clash(
+    name: str, identities: Sequence[tuple[bool, str, str | None]], places: Sequence[tuple[int, Any]]
+) -> AnnotationError:
+    def describe(identity: tuple[bool, str, str | None]) -> str:
+        is_class, question, answer = identity
+        if not is_class:
+            return "an object"
+        return f"an answer of {question!r}" if answer is not None else "a free text question"
+
+    return AnnotationError(
+        f"the feature name {name!r} means two things",
+        [
+            Fault(
+                rule="feature-kind",
+                message=f"{name!r} is {describe(identities[index])} here",
+                data_row=str(where),
+                remedy='rename one of them, or name answers by question and answer (answer_names="question/answer")',
+            )
+            for index, where in places
+        ],
+    )
+
+
+def _nested(column: Coded) -> tuple[list[frozenset[NestedItem]], Ints]:
+    """Distinct sets of nested answers, identified by names where all have them, else by ids."""
+    items: list[NestedAnswer] = [item for items in column.values for item in items]
+
+    def has(item: NestedAnswer, question: str | None, answer: str | None) -> bool:
+        return question is not None and (answer is not None or item.text is not None)
+
+    if all(has(item, item.question, item.answer) for item in items):
+        sets = [frozenset((str(i.question), _answer(i.answer, i.text)) for i in items) for items in column.values]
+    elif all(has(item, item.question_id, item.answer_id) for item in items):
+        sets = [frozenset((str(i.question_id), _answer(i.answer_id, i.text)) for i in items) for items in column.values]
+    else:
+        raise AnnotationError(
+            "nested classifications cannot be identified: all need names, or all need schema ids",
+            [Fault(rule="identity", message="some nested answers have only a name and others only a schema id")],
+        )
+    distinct = sorted({frozenset(), *sets}, key=lambda items: (len(items) > 0, sorted(items)))
+    lookup = {items: code for code, items in enumerate(distinct)}
+    codes = np.array([*(lookup[items] for items in sets), 0], np.int64)
+    return distinct, codes[column.codes]
+
+
+TEXT_MARK = "\N{INFORMATION SEPARATOR ONE}"
+"""Before a nested free text, so that it is not taken for the answer of that name."""
+
+
+def _answer(answer: str | None, text: str | None) -> str:
+    return answer if answer is not None else TEXT_MARK + str(text)
+
+
+def nested_agreement(first: frozenset[NestedItem], second: frozenset[NestedItem]) -> float:
+    """Share of nested answers that agree: Jaccard's index, where a free text question counts once.
+
+    >>> nested_agreement(frozenset({("colour", "red"), ("age", "old")}), frozenset({("colour", "red")}))
+    0.5
+    """
+
+    def features(items: frozenset[NestedItem]) -> set[NestedItem]:
+        return {(question, TEXT_MARK if answer.startswith(TEXT_MARK) else answer) for question, answer in items}
+
+    return len(first & second) / len(features(first) | features(second))
+
+
+def _code_texts(shapes: Shapes, kind: NDArray[np.int8], shape: Ints) -> tuple[Shapes, Ints]:
+    """Give equal free texts equal codes, so that equality of texts is equality of integers."""
+    is_text = kind == Kind.TEXT
+    if not is_text.any():
+        return shapes, shape
+    texts = sorted(set(shapes.texts))
+    shape = shape.copy()
+    shape[is_text] = _positions(shapes.texts, texts)[shape[is_text]]
+    return Shapes(shapes.geometries, shapes.masks, shapes.tokens, texts), shape
+
+
+def _collapse(order: Ints, cell: Ints, kind: NDArray[np.int8], shape: Ints, confidence: Floats) -> tuple[Ints, Floats]:
+    """Drop repeats of the same answer in one cell; the highest confidence stays (absent counts as 1)."""
+    kept = confidence[order]
+    classes = np.flatnonzero(kind[order] >= Kind.ANSWER)
+    if not len(classes):
+        return order, kept
+    value = np.where(kind[order[classes]] == Kind.TEXT, shape[order[classes]], -1)
+    ranked = classes[np.lexsort((classes, value, cell[classes]))]
+    value = np.where(kind[order[ranked]] == Kind.TEXT, shape[order[ranked]], -1)
+    starts = np.flatnonzero(_run_starts(cell[ranked], value))
+    if len(starts) == len(ranked):
+        return order, kept
+    score = np.where(np.isnan(kept[ranked]), np.inf, kept[ranked])
+    best = np.maximum.reduceat(score, starts)
+    stays = np.ones(len(order), bool)
+    stays[ranked] = False
+    firsts = ranked[starts]
+    stays[firsts] = True
+    kept = kept.copy()
+    kept[firsts] = np.where(np.isinf(best), np.nan, best)
+    return order[stays], kept[stays]
+
+
+def _run_starts(*keys: NDArray[Any]) -> Bools:
+    """True where any of the sorted keys differs from the element before."""
+    n = len(keys[0])
+    start = np.ones(n, bool)
+    if n > 1:
+        start[1:] = np.logical_or.reduce([key[1:] != key[:-1] for key in keys])
+    return start
+
+
+@dataclass(frozen=True, slots=True)
+class _Order:
+    """The canonical order of one cell: geometry, confidence (falling), nested answers, uuid."""
+
+    columns: Columns
+    shape: Ints
+    shapes: Shapes
+    nested_sets: list[frozenset[NestedItem]]
+    nested: Ints
+
+    def sort(self, start: int, cell: Ints) -> Ints:
+        """Positions, relative to ``start``, in canonical order."""
+        left = self.columns.box[start : start + len(cell), 0]
+        order = np.lexsort((left, cell))
+        # Ties of the first number are rare; only they are compared in full.
+        same = ~_run_starts(cell[order], left[order])
+        if not same.any():
+            return order
+        run = np.cumsum(~same)
+        tied = np.flatnonzero(np.append(same[1:], False) | same)
+        index = start + order[tied]
+        confidence = self.columns.confidence[index]
+        refined = np.lexsort(
+            (
+                _ranks(
+                    [self.columns.uuid.values[code] if code >= 0 else "" for code in self.columns.uuid.codes[index]]
+                ),
+                _ranks([tuple(sorted(self.nested_sets[code])) for code in self.nested[index].tolist()]),
+                -np.where(np.isnan(confidence), np.inf, confidence),
+                _ranks([self._shape_key(i) for i in index.tolist()]),
+                *(self.columns.box[index, corner] for corner in (3, 2, 1)),
+                self.columns.kind[index],
+                run[tied],
+            )
+        )
+        order[tied] = order[tied[refined]]
+        return order
+
+    def _shape_key(self, index: int) -> Any:
+        kind, shape = Kind(self.columns.kind[index]), self.shape[index]
+        match kind:
+            case Kind.POLYGON | Kind.POINT | Kind.LINE:
+                return self.shapes.geometries[shape].wkb
+            case Kind.MASK:
+                mask = self.shapes.masks[shape]
+                return repr(mask["size"]).encode() + mask["counts"]
+            case Kind.TOKENS:
+                return "\x00".join(self.shapes.tokens[shape]).encode()
+            case Kind.TEXT:
+                return self.shapes.texts[shape].encode()
+            case _:
+                return b""
+
+
+def _ranks(values: list[Any]) -> Ints:
+    lookup = {value: rank for rank, value in enumerate(sorted(set(values)))}
+    return np.array([lookup[value] for value in values], np.int64)

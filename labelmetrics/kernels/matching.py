@@ -1,0 +1,185 @@
+"""One-to-one matching of all groups at once.
+
+``greedy`` is the platform's rule: highest overlap first. ``in_turns`` is COCO's: predictions choose in falling order
+of confidence. Both take candidate pairs and say which of them are matches; what makes a pair a candidate (threshold,
+nested answers) is decided before.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from labelmetrics.kernels.batch import Bools, Floats, Ints
+
+ROUNDS = 32
+"""Rounds of mutual-best matching before what is left is finished one pair at a time."""
+
+
+def greedy(first: Ints, second: Ints, overlap: Floats) -> Bools:
+    """Match pairs one to one, highest overlap first; ties go to the lower ``first``, then to the lower ``second``.
+
+    All groups are matched at once by *mutual best in rounds*: a pair that is the best of both its ends is a match of
+    the sequential rule too, since no pair before it can use up either end. A chain of ever better neighbours would need
+    one round per match, so after 32 rounds the rest is matched sequentially.
+
+    Parameters
+    ----------
+    first, second : ndarray of int64, shape (n_pairs,)
+        The two ends of each pair; an index is unique over all groups.
+    overlap : ndarray of float64, shape (n_pairs,)
+        Overlap of each pair.
+
+    Returns
+    -------
+    ndarray of bool, shape (n_pairs,)
+        Which pairs are matches.
+
+    Examples
+    --------
+    >>> greedy(np.array([0, 0, 1]), np.array([0, 1, 0]), np.array([0.9, 0.5, 0.8])).tolist()
+    [True, False, False]
+    """
+    matched = np.zeros(len(overlap), bool)
+    if not len(overlap):
+        return matched
+    alone = (np.bincount(first)[first] == 1) & (np.bincount(second)[second] == 1)
+    matched[alone] = True
+    rest = np.flatnonzero(~alone)
+    rest = rest[np.lexsort((second[rest], first[rest], -overlap[rest]))]
+    # From here on a position in ``rest`` is the rank of its pair. Ends are renumbered to keep the tables small.
+    one, two = _dense(first[rest]), _dense(second[rest])
+    rank = np.arange(len(rest))
+    best_one = np.empty(one.max(initial=-1) + 1, np.int64)
+    best_two = np.empty(two.max(initial=-1) + 1, np.int64)
+    for _ in range(ROUNDS):
+        if not len(rank):
+            return matched
+        # Assigned from the last to the first, so that the lowest rank of each end stays.
+        best_one[one[::-1]] = rank[::-1]
+        best_two[two[::-1]] = rank[::-1]
+        best = (best_one[one] == rank) & (best_two[two] == rank)
+        matched[rest[rank[best]]] = True
+        used_one = np.zeros(len(best_one), bool)
+        used_two = np.zeros(len(best_two), bool)
+        used_one[one[best]] = True
+        used_two[two[best]] = True
+        stays = ~(used_one[one] | used_two[two])
+        one, two, rank = one[stays], two[stays], rank[stays]
+    matched[rest[rank[_sequential(one, two)]]] = True
+    return matched
+
+
+def _dense(codes: Ints) -> Ints:
+    """Renumber codes to 0..k-1, keeping their order."""
+    if not len(codes):
+        return codes
+    used = np.zeros(codes.max() + 1, bool)
+    used[codes] = True
+    return (np.cumsum(used) - 1)[codes]
+
+
+def _sequential(first: Ints, second: Ints) -> Ints:
+    taken_first: set[int] = set()
+    taken_second: set[int] = set()
+    chosen = []
+    for index, (one, two) in enumerate(zip(first.tolist(), second.tolist(), strict=True)):
+        if one not in taken_first and two not in taken_second:
+            taken_first.add(one)
+            taken_second.add(two)
+            chosen.append(index)
+    return np.array(chosen, np.int64)
+
+
+def greedy_at_keys(first: Ints, second: Ints, overlap: Floats, level: Ints, n_levels: int) -> tuple[Ints, Ints]:
+    """Match once per confidence key: at key ``k`` only pairs whose ``level`` is at least ``k`` take part.
+
+    Pairs whose ends have no other pair are matched at each of their keys without more ado; only the others are laid
+    out on (key, pair) and matched again.
+
+    Parameters
+    ----------
+    first, second, overlap
+        As in :func:`greedy`.
+    level : ndarray of int64, shape (n_pairs,)
+        Number of keys at which the pair takes part: the keys 0 .. level - 1.
+    n_levels : int
+        Number of keys.
+
+    Returns
+    -------
+    key, pair : ndarray of int64, shape (n_matches,)
+        The matches: a key, and the index of a pair.
+    """
+    if not len(overlap):
+        return np.empty(0, np.int64), np.empty(0, np.int64)
+    alone = (np.bincount(first)[first] == 1) & (np.bincount(second)[second] == 1)
+    simple, contested = np.flatnonzero(alone), np.flatnonzero(~alone)
+    simple_pair, simple_key = expand(simple, level[simple])
+    pair, key = expand(contested, level[contested])
+    one = _dense(first[contested])
+    two = _dense(second[contested])
+    n_one, n_two = one.max(initial=-1) + 1, two.max(initial=-1) + 1
+    repeat = level[contested]
+    matched = greedy(key * n_one + np.repeat(one, repeat), key * n_two + np.repeat(two, repeat), overlap[pair])
+    return np.concatenate([simple_key, key[matched]]), np.concatenate([simple_pair, pair[matched]])
+
+
+def expand(items: NDArray[Any], counts: Ints) -> tuple[NDArray[Any], Ints]:
+    """Repeat each item ``counts`` times, and number the copies of each from 0.
+
+    >>> expand(np.array([7, 9]), np.array([2, 3]))
+    (array([7, 7, 9, 9, 9]), array([0, 1, 0, 1, 2]))
+    """
+    ends = np.cumsum(counts)
+    total = int(ends[-1]) if len(ends) else 0
+    return np.repeat(items, counts), np.arange(total) - np.repeat(ends - counts, counts)
+
+
+def in_turns(first: Ints, second: Ints, overlap: Floats, *, turn: Ints, ignored: Bools, threshold: float) -> Bools:
+    """Match as COCO does: in each turn a prediction takes the free ground truth with the highest overlap.
+
+    A ground truth that is not ignored goes before any ignored one, whatever its overlap; ignored ones are never used
+    up, so that any number of predictions can fall on a crowd. Ties of overlap go to the later ground truth. The
+    threshold is inclusive, and capped at ``1 - 1e-10`` as in the reference implementation (pycocotools).
+
+    Parameters
+    ----------
+    first, second : ndarray of int64, shape (n_pairs,)
+        Ground truth and prediction of each pair.
+    overlap : ndarray of float64, shape (n_pairs,)
+        Overlap of each pair; over the prediction's own area where the ground truth is a crowd.
+    turn : ndarray of int64, shape (n_pairs,)
+        When the pair's prediction chooses, counted within its group.
+    ignored : ndarray of bool, shape (n_pairs,)
+        Whether the pair's ground truth is ignored.
+    threshold : float
+        Least overlap of a match.
+
+    Returns
+    -------
+    ndarray of bool, shape (n_pairs,)
+        Which pairs are matches, those with ignored ground truths included.
+    """
+    matched = np.zeros(len(overlap), bool)
+    candidates = np.flatnonzero(overlap >= min(threshold, 1 - 1e-10))
+    if not len(candidates):
+        return matched
+    order = candidates[
+        np.lexsort(
+            (-first[candidates], -overlap[candidates], ignored[candidates], second[candidates], turn[candidates])
+        )
+    ]
+    free = np.ones(int(first.max()) + 1, bool)
+    bounds = np.flatnonzero(np.diff(turn[order], prepend=-1, append=np.iinfo(np.int64).max))
+    for start, stop in zip(bounds[:-1].tolist(), bounds[1:].tolist(), strict=True):
+        block = order[start:stop]
+        open_ = block[free[first[block]] | ignored[block]]
+        if not len(open_):
+            continue
+        chosen = open_[np.diff(second[open_], prepend=-1) != 0]
+        matched[chosen] = True
+        free[first[chosen[~ignored[chosen]]]] = False
+    return matched

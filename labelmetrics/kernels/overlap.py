@@ -1,0 +1,294 @@
+"""Overlap (intersection over union) of pairs of annotations, a kind at a time.
+
+Every function takes two aligned columns and returns one overlap per pair; 0/0 is 0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from labelmetrics.kernels.batch import Bools, Floats, Ints, Kind, Shapes
+from labelmetrics.kernels.matching import expand
+
+if TYPE_CHECKING:
+    from labelmetrics.kernels.join import Batch, Side
+
+VECTORS = (Kind.BOX, Kind.POLYGON, Kind.POINT, Kind.LINE)
+BUFFERED = (Kind.POINT, Kind.LINE)
+
+
+def divide(part: NDArray[Any], whole: NDArray[Any]) -> Floats:
+    """``part / whole`` with 0 where ``whole`` is 0."""
+    result = np.zeros(len(part))
+    np.divide(part, whole, out=result, where=whole > 0)
+    return result
+
+
+def box_intersection(first: Floats, second: Floats) -> Floats:
+    """Area that two boxes share, shape (n, 4) each: left, top, right, bottom."""
+    width = np.minimum(first[:, 2], second[:, 2]) - np.maximum(first[:, 0], second[:, 0])
+    height = np.minimum(first[:, 3], second[:, 3]) - np.maximum(first[:, 1], second[:, 1])
+    shared: Floats = np.maximum(width, 0) * np.maximum(height, 0)
+    return shared
+
+
+def box_area(box: Floats) -> Floats:
+    """Area of boxes, shape (n, 4)."""
+    return (box[:, 2] - box[:, 0]) * (box[:, 3] - box[:, 1])
+
+
+def box_overlap(first: Floats, second: Floats, crowd: Bools | None = None) -> Floats:
+    """Intersection over union of boxes; where ``crowd``, over the area of the second (as COCO does).
+
+    >>> box_overlap(np.array([[0.0, 0.0, 2.0, 2.0]]), np.array([[1.0, 0.0, 3.0, 2.0]])).round(3).tolist()
+    [0.333]
+    """
+    shared = box_intersection(first, second)
+    area = box_area(second)
+    union = box_area(first) + area - shared
+    return divide(shared, union if crowd is None else np.where(crowd, area, union))
+
+
+def span_overlap(first: Floats, second: Floats) -> Floats:
+    """Overlap of spans of characters: ``(min end - max start) / (max end - min start)``, equal spans 1.
+
+    >>> span_overlap(np.array([[0.0, 0, 10.0, 0]]), np.array([[5.0, 0, 10.0, 0]])).tolist()
+    [0.5]
+    """
+    start, end = (first[:, 0], second[:, 0]), (first[:, 2], second[:, 2])
+    shared = np.maximum(np.minimum(*end) - np.maximum(*start), 0)
+    whole = np.maximum(*end) - np.minimum(*start)
+    return np.where(whole > 0, divide(shared, whole), 1.0)
+
+
+def geometry_overlap(first: NDArray[np.object_], second: NDArray[np.object_], areas: tuple[Floats, Floats]) -> Floats:
+    """Intersection over union of area geometries of shapely, with their areas known."""
+    import shapely
+
+    shared = shapely.area(shapely.intersection(first, second))
+    return divide(shared, areas[0] + areas[1] - shared)
+
+
+@dataclass(slots=True)
+class Overlaps:
+    """Overlap of any pairs of one batch; what a geometry needs once (buffer, area, encoding) is made once.
+
+    Parameters
+    ----------
+    batch : Batch
+        The annotations.
+    buffer : tuple of ndarray of float64
+        For ground truths and predictions, shape (n,) each: how far points and lines are widened, in pixels.
+    coco_crowd : bool
+        Whether overlaps with crowds are over the prediction's own area.
+    """
+
+    batch: Batch
+    buffer: tuple[Floats, Floats]
+    coco_crowd: bool = False
+    _outlines: tuple[_Outlines, _Outlines] = field(init=False)
+
+    def __post_init__(self) -> None:
+        sides = (self.batch.ground_truth, self.batch.prediction)
+        self._outlines = tuple(  # type: ignore[assignment]
+            _Outlines.of(side, self.batch.shapes, buffer) for side, buffer in zip(sides, self.buffer, strict=True)
+        )
+
+    def of(self, first: Ints, second: Ints) -> Floats:
+        """Overlap of the pairs (ground truth ``first[i]``, prediction ``second[i]``); 0 where kinds cannot overlap."""
+        truth, guess = self.batch.ground_truth, self.batch.prediction
+        kinds = truth.kind[first] * len(Kind) + guess.kind[second]
+        found = np.flatnonzero(np.bincount(kinds, minlength=len(Kind) ** 2))
+        if len(found) == 1:
+            return self._of_kinds(Kind(found[0] // len(Kind)), Kind(found[0] % len(Kind)), first, second)
+        result = np.zeros(len(first))
+        for code in found.tolist():
+            pairs = np.flatnonzero(kinds == code)
+            one, two = Kind(code // len(Kind)), Kind(code % len(Kind))
+            result[pairs] = self._of_kinds(one, two, first[pairs], second[pairs])
+        return result
+
+    def _of_kinds(self, one: Kind, two: Kind, first: Ints, second: Ints) -> Floats:
+        truth, guess = self.batch.ground_truth, self.batch.prediction
+        crowd = truth.crowd[first] if self.coco_crowd else None
+        match one, two:
+            case Kind.BOX, Kind.BOX:
+                return box_overlap(truth.box[first], guess.box[second], crowd)
+            case (
+                (Kind.BOX | Kind.POLYGON | Kind.POINT | Kind.LINE),
+                (Kind.BOX | Kind.POLYGON | Kind.POINT | Kind.LINE),
+            ):
+                return self._outline_overlap(first, second)
+            case Kind.MASK, _ if two is Kind.MASK or two in VECTORS:
+                return self._mask_overlap(first, second)
+            case _, Kind.MASK if one in VECTORS:
+                return self._mask_overlap(first, second)
+            case Kind.SPAN, Kind.SPAN:
+                return span_overlap(truth.box[first], guess.box[second])
+            case Kind.TOKENS, Kind.TOKENS:
+                return token_overlap(self.batch.shapes.tokens, truth.shape[first], guess.shape[second])
+            case Kind.ANSWER, Kind.ANSWER:
+                return np.ones(len(first))
+            case Kind.TEXT, Kind.TEXT:
+                return np.where(truth.shape[first] == guess.shape[second], 1.0, 0.0)
+            case _:
+                return np.zeros(len(first))
+
+    def _boxes_meet(self, first: Ints, second: Ints, margin: float = 0.0) -> Ints:
+        one, two = self._outlines[0].bounds[first], self._outlines[1].bounds[second]
+        return np.flatnonzero(
+            (one[:, 0] < two[:, 2] + margin)
+            & (two[:, 0] < one[:, 2] + margin)
+            & (one[:, 1] < two[:, 3] + margin)
+            & (two[:, 1] < one[:, 3] + margin)
+        )
+
+    def _outline_overlap(self, first: Ints, second: Ints) -> Floats:
+        result = np.zeros(len(first))
+        meet = self._boxes_meet(first, second)
+        one, two = self._outlines[0].take(first[meet]), self._outlines[1].take(second[meet])
+        result[meet] = geometry_overlap(one[0], two[0], (one[1], two[1]))
+        return result
+
+    def _mask_overlap(self, first: Ints, second: Ints) -> Floats:
+        from pycocotools import mask as coco
+
+        truth, guess = self.batch.ground_truth, self.batch.prediction
+        result = np.zeros(len(first))
+        # A vector that is drawn may reach one pixel beyond its bounds.
+        drawn = (truth.kind[first[:1]] != guess.kind[second[:1]]).any()
+        meet = self._boxes_meet(first, second, margin=float(drawn))
+        first, second = first[meet], second[meet]
+        heights, widths = self._mask_sizes(first, second).T
+        values = np.zeros(len(meet))
+        for start, stop in runs(self.batch.site(truth)[first], truth.feature[first], heights, widths):
+            size = (int(heights[start]), int(widths[start]))
+            ones, at_one = np.unique(first[start:stop], return_inverse=True)
+            twos, at_two = np.unique(second[start:stop], return_inverse=True)
+            crowds = [int(self.coco_crowd and flag) for flag in truth.crowd[ones].tolist()]
+            table = coco.iou(self._encodings(1, twos, size), self._encodings(0, ones, size), crowds)
+            values[start:stop] = table[at_two, at_one]
+        result[meet] = values
+        return result
+
+    def _encodings(self, which: int, indices: Ints, size: tuple[int, int]) -> list[dict[str, Any]]:
+        """Run-length encodings of annotations; vectors are drawn at the size of the mask they meet."""
+        side = (self.batch.ground_truth, self.batch.prediction)[which]
+        return [
+            self.batch.shapes.masks[side.shape[index]]
+            if side.kind[index] == Kind.MASK
+            else draw(self._outlines[which].take(np.array([index]))[0][0], size)
+            for index in indices.tolist()
+        ]
+
+    def _mask_sizes(self, first: Ints, second: Ints) -> Ints:
+        """Height and width of each pair's mask, shape (n, 2); unlike sizes within one feature are an error."""
+        truth, guess = self.batch.ground_truth, self.batch.prediction
+        sizes = np.array([mask["size"] for mask in self.batch.shapes.masks], np.int64).reshape(-1, 2)
+        one = np.where((truth.kind[first] == Kind.MASK)[:, None], sizes[truth.shape[first]], 0)
+        two = np.where((guess.kind[second] == Kind.MASK)[:, None], sizes[guess.shape[second]], 0)
+        either: Ints = np.maximum(one, two)
+        return either
+
+
+def token_overlap(tokens: list[tuple[str, ...]], first: Ints, second: Ints) -> Floats:
+    """Jaccard's index of token sets, by index into ``tokens``; equal empty sets 0.
+
+    >>> token_overlap([("1/a", "1/b"), ("1/b",)], np.array([0]), np.array([1])).tolist()
+    [0.5]
+    """
+    names = {token: code for code, token in enumerate(sorted({name for names in tokens for name in names}))}
+    lengths = np.array([len(names_) for names_ in tokens], np.int64)
+    flat = np.array([names[token] for names_ in tokens for token in names_], np.int64)
+    starts = np.cumsum(lengths) - lengths
+    member = np.sort(np.repeat(np.arange(len(tokens)), lengths) * max(len(names), 1) + flat)
+    pair, offset = expand(np.arange(len(first)), lengths[first])
+    wanted = second[pair] * max(len(names), 1) + flat[starts[first[pair]] + offset]
+    at = np.searchsorted(member, wanted)
+    hit = at < len(member)
+    hit[hit] = member[at[hit]] == wanted[hit]
+    shared = np.bincount(pair[hit], minlength=len(first))
+    return divide(shared, lengths[first] + lengths[second] - shared)
+
+
+def runs(*keys: NDArray[Any]) -> Iterator[tuple[int, int]]:
+    """Bounds of runs of equal keys in aligned columns (equal keys need not be adjacent to be in two runs)."""
+    n = len(keys[0])
+    if not n:
+        return
+    change = np.logical_or.reduce([key[1:] != key[:-1] for key in keys])
+    yield from pairwise([0, *(np.flatnonzero(change) + 1).tolist(), n])
+
+
+@dataclass(frozen=True, slots=True)
+class _Outlines:
+    """Area geometries of one side's vectors: boxes and polygons as they are, points and lines widened.
+
+    Built only for annotations that need shapely: ``bounds`` is filled for all.
+    """
+
+    geometries: NDArray[np.object_]
+    areas: Floats
+    bounds: Floats
+    boxes: Floats
+    is_box: Bools
+
+    @classmethod
+    def of(cls, side: Side, shapes: Shapes, buffer: Floats) -> _Outlines:
+        n = len(side)
+        is_shape = np.isin(side.kind, (Kind.POLYGON, Kind.POINT, Kind.LINE))
+        geometries = np.full(n, None, object)
+        areas = np.zeros(n)
+        bounds = side.box
+        if is_shape.any():
+            import shapely
+
+            made = shapes.geometries[side.shape[is_shape]]
+            invalid = ~shapely.is_valid(made)
+            made[invalid] = shapely.make_valid(made[invalid])
+            wide = np.isin(side.kind[is_shape], BUFFERED)
+            made[wide] = shapely.buffer(made[wide], buffer[is_shape][wide], quad_segs=16)
+            geometries[is_shape] = made
+            areas[is_shape] = shapely.area(made)
+            bounds = bounds.copy()
+            bounds[is_shape] = shapely.bounds(made)
+        return cls(geometries, areas, bounds, side.box, side.kind == Kind.BOX)
+
+    def take(self, index: Ints) -> tuple[NDArray[np.object_], Floats]:
+        """Geometries and areas; a box becomes a polygon here, where it meets one that is not a box."""
+        import shapely
+
+        geometries, areas = self.geometries[index], self.areas[index]
+        is_box = self.is_box[index]
+        if is_box.any():
+            corners = self.boxes[index[is_box]]
+            geometries[is_box] = shapely.box(*corners.T)
+            areas[is_box] = box_area(corners)
+        return geometries, areas
+
+
+def draw(geometry: Any, size: tuple[int, int]) -> dict[str, Any]:
+    """Run-length encoding of an area geometry drawn on ``height, width`` pixels; holes stay empty."""
+    import shapely
+    from pycocotools import mask as coco
+
+    def ring(coordinates: Any) -> NDArray[np.uint8]:
+        flat = shapely.get_coordinates(coordinates)[:-1].ravel().tolist()
+        return np.asarray(coco.decode(coco.frPyObjects([flat], *size)[0]), np.uint8)
+
+    canvas = np.zeros(size, np.uint8)
+    for part in shapely.get_parts(geometry):
+        if shapely.get_type_id(part) != shapely.GeometryType.POLYGON or shapely.is_empty(part):
+            continue
+        filled = ring(shapely.get_exterior_ring(part))
+        for hole in range(shapely.get_num_interior_rings(part)):
+            filled &= 1 - ring(shapely.get_interior_ring(part, hole))
+        canvas |= filled
+    encoded: dict[str, Any] = coco.encode(np.asfortranarray(canvas))
+    return encoded
