@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 
-from labelmetrics.kernels.batch import Bools, Floats, Ints, Kind
+from labelmetrics.errors import LabelmetricsWarning, SettingError
+from labelmetrics.kernels.batch import Bools, Columns, Floats, Ints, Kind
+from labelmetrics.kernels.buffer import Buffer, buffer_widths
 from labelmetrics.kernels.counts import (
     Matching,
     Members,
@@ -19,7 +23,7 @@ from labelmetrics.kernels.counts import (
     pair_value,
     tally,
 )
-from labelmetrics.kernels.join import Batch
+from labelmetrics.kernels.join import AnswerNames, Batch, join
 from labelmetrics.kernels.miou import Masks, check_mask_sizes, is_semantic, with_semantic_masks
 from labelmetrics.kernels.overlap import Overlaps
 from labelmetrics.kernels.pairs import Pairs, overlapping
@@ -180,6 +184,54 @@ class Comparison:
         )
         pairs = Pairs(first[found.first], order[found.second], found.overlap)
         return pairs.take(np.lexsort((pairs.second, pairs.first)))
+
+
+def compare(
+    ground_truth: Columns,
+    prediction: Columns,
+    *,
+    grid: Grid,
+    include_subclasses: bool,
+    matching: Matching,
+    masks: Masks,
+    buffer: Buffer,
+    answer_names: AnswerNames,
+    rows: Sequence[str] | None = None,
+    diagonals: Floats | None = None,
+    canonical: bool = False,
+) -> Comparison:
+    """Compare two sides of columns, after checking what is asked.
+
+    Raises
+    ------
+    SettingError
+        A parameter that cannot be used.
+    AnnotationError
+        Annotations that cannot be compared with each other.
+    """
+    for name, value, allowed in (
+        ("matching", matching, ("platform", "coco")),
+        ("masks", masks, ("auto", "semantic", "instance")),
+        ("answer_names", answer_names, ("auto", "answer", "question/answer")),
+    ):
+        if value not in allowed:
+            raise SettingError(f"{name} must be one of {', '.join(allowed)}, got {value!r}")
+    without = np.isnan(prediction.confidence)
+    if grid.keys and without.any() and not without.all():
+        warnings.warn(
+            f"{int(without.sum())} of {len(without)} predictions have no confidence; each counts as 1",
+            LabelmetricsWarning,
+            stacklevel=4,
+        )
+    batch = join(ground_truth, prediction, rows=rows, canonical=canonical, answer_names=answer_names)
+    return Comparison(
+        batch=batch,
+        grid=grid,
+        buffer=buffer_widths(batch, buffer, diagonals),
+        include_subclasses=include_subclasses,
+        matching=matching,
+        masks=masks,
+    )
 
 
 @dataclass(frozen=True, slots=True)

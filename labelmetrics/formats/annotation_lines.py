@@ -1,0 +1,178 @@
+"""Platform NDJSON of annotations read into columns, a block of lines at a time.
+
+Regular lines are parsed by pyarrow with an explicit schema; nothing per annotation runs in Python for them. Video
+lines, and whole blocks that pyarrow refuses or that fail one of the checks here, go line by line through the models of
+``labelmetrics.types``, which say what is wrong and where.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from labelmetrics.errors import Fault, InputError
+from labelmetrics.formats.bad_lines import BadLines
+from labelmetrics.formats.blocks import Block, read_blocks
+from labelmetrics.formats.ndjson import Parsed, parse_json, parse_line
+from labelmetrics.formats.objects import AnnotationBuilder
+from labelmetrics.formats.table import columns_of_table, is_sound, line_schema
+from labelmetrics.kernels.batch import Columns
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+__all__ = ["read_annotations", "read_lines_of", "read_table"]
+
+# An answer is a text, an object or a list of objects; pyarrow wants one type per name. Quotes within a JSON string are
+# escaped, so neither pattern can match inside of one.
+ANSWER = re.compile(rb'"answer"(\s*:\s*["\[])')
+SPECIAL = (b'"segments"', b'"frames"', b'"masks"', b'"metricValue"', b'"relationship"', b'"messageEvaluationTask"')
+
+
+def read_annotations(path: str | Path, bad_lines: BadLines) -> Columns:
+    """Read a file of annotation lines; metric lines among them are passed over.
+
+    Parameters
+    ----------
+    path : str or Path
+        NDJSON, perhaps compressed by gzip or zstd; a file with one JSON array of such lines; ``"-"`` for standard
+        input.
+    bad_lines : BadLines
+        Told about each line that cannot be read.
+
+    Raises
+    ------
+    InputError
+        The file as a whole cannot be read.
+    """
+    return Columns.concat([part for block in read_blocks(path) for part in _read_block(block, bad_lines)])
+
+
+def read_lines_of(lines: Iterable[Mapping[str, Any]], bad_lines: BadLines) -> Columns:
+    """Columns of annotation lines that are given as mappings."""
+    builder = AnnotationBuilder()
+    for number, line in enumerate(lines, 1):
+        _add(builder, lambda line=line: parse_line(dict(line)), number, None, b"", bad_lines)
+    return builder.columns()
+
+
+def read_table(table: pa.Table) -> Columns:
+    """Columns of an Arrow table whose columns are named like the fields of annotation lines.
+
+    Raises
+    ------
+    InputError
+        A column is unknown or of another type, or a row breaks a rule.
+    """
+    import pyarrow as pa
+
+    schema = line_schema()
+    unknown = sorted(set(table.column_names) - set(schema.names))
+    if unknown:
+        raise InputError(f"the table has columns that no annotation has: {', '.join(unknown)}")
+    try:
+        rows = table.cast(pa.schema([schema.field(name) for name in table.column_names]))
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+        raise InputError(f"the table is not one of annotations: {error}") from error
+    if not is_sound(rows):
+        raise InputError("the table holds rows that are not annotations; write it as NDJSON to see which they are")
+    return columns_of_table(rows)
+
+
+def _read_block(block: Block, bad_lines: BadLines) -> Iterator[Columns]:
+    special = [key for key in SPECIAL if key in block.text]
+    if special:
+        lines = list(block.lines())
+        builder = AnnotationBuilder()
+        regular = []
+        for number, line in lines:
+            if any(key in line for key in special):
+                _add(builder, lambda line=line: parse_json(line), number, block.file, line, bad_lines)
+            else:
+                regular.append((number, line))
+        yield builder.columns()
+        if regular:
+            text = b"\n".join(line for _, line in regular) + b"\n"
+            columns = _fast(text)
+            yield _slow(regular, block.file, bad_lines) if columns is None else columns
+        return
+    columns = _fast(block.text)
+    yield _slow(block.lines(), block.file, bad_lines) if columns is None else columns
+
+
+def _slow(lines: Iterable[tuple[int, bytes]], file: str, bad_lines: BadLines) -> Columns:
+    builder = AnnotationBuilder()
+    for number, line in lines:
+        _add(builder, lambda line=line: parse_json(line), number, file, line, bad_lines)
+    return builder.columns()
+
+
+def _fast(text: bytes) -> Columns | None:
+    """Columns of regular lines, or ``None`` where anything about them is not as expected."""
+    import pyarrow as pa
+    import pyarrow.json
+
+    lines = _object_lines(text)
+    if lines is None or not _is_utf8(text):
+        return None
+    rows, longest = lines
+    if b'"answer"' in text:
+        text = ANSWER.sub(lambda found: (b'"answer_text"' if found[1][-1:] == b'"' else b'"answer_list"') + found[1], text)
+    try:
+        table = pyarrow.json.read_json(
+            io.BytesIO(text),
+            # A line must not be longer than a block of the parser.
+            read_options=pyarrow.json.ReadOptions(block_size=max(1 << 20, 2 * longest)),
+            parse_options=pyarrow.json.ParseOptions(
+                explicit_schema=line_schema(text), unexpected_field_behavior="error"
+            ),
+        )
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+        return None
+    if table.num_rows != rows or not is_sound(table):
+        return None
+    return columns_of_table(table)
+
+
+def _object_lines(text: bytes) -> tuple[int, int] | None:
+    """Number of lines that begin an object and length of the longest; ``None`` where a line begins with anything else.
+
+    pyarrow reads objects wherever they begin and end, and does not survive a bare ``null``.
+    """
+    characters = np.frombuffer(text, np.uint8)
+    starts = np.concatenate([[0], np.flatnonzero(characters == ord("\n")) + 1, [len(text)]])
+    begins = characters[starts[:-1][starts[:-1] < len(text)]]
+    objects = int((begins == ord("{")).sum())
+    blank = int(((begins == ord("\n")) | (begins == ord("\r"))).sum())
+    return (objects, int(np.diff(starts).max())) if objects and objects + blank == len(begins) else None
+
+
+def _is_utf8(text: bytes) -> bool:
+    if text.isascii():
+        return True
+    try:
+        text.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _add(
+    builder: AnnotationBuilder,
+    parse: Callable[[], Sequence[Parsed]],
+    number: int,
+    file: str | None,
+    text: bytes,
+    bad_lines: BadLines,
+) -> None:
+    try:
+        builder.add_line(parse())
+    except InputError as error:
+        faults = [replace(fault, file=file, line=number) for fault in error.faults]
+        bad_lines.add(faults or [Fault(rule="line", message=str(error), file=file, line=number)], text)

@@ -1,0 +1,71 @@
+"""What becomes of lines that cannot be read: an error with all of them, or a bounded number passed over."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+import orjson
+
+from labelmetrics.errors import Fault, InputError, SettingError
+
+OnBadLine = Literal["error", "skip"]
+
+KEPT = 1000
+"""Faults that are kept in full; beyond them they are counted."""
+
+
+@dataclass(slots=True)
+class BadLines:
+    """Collects the faults of one reading.
+
+    Parameters
+    ----------
+    on_bad_line : {"error", "skip"}
+        Whether a bad line is an error in the end, or passed over.
+    most : int, optional
+        With ``"skip"``, how many may be passed over.
+    file : path, optional
+        Where each refused line is written with its reason.
+    """
+
+    on_bad_line: OnBadLine = "error"
+    most: int | None = None
+    file: str | Path | None = None
+    faults: list[Fault] = field(default_factory=list)
+    count: int = 0
+    _refused: list[bytes] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        if self.on_bad_line not in ("error", "skip"):
+            raise SettingError(f"on_bad_line must be error or skip, got {self.on_bad_line!r}")
+
+    def add(self, faults: list[Fault], text: bytes = b"") -> None:
+        """Note the faults of one line."""
+        self.count += 1
+        if len(self.faults) < KEPT:
+            self.faults += faults
+        if self.file is not None:
+            first = faults[0]
+            reason = "; ".join(f"{f.path}: {f.message}" if f.path else f.message for f in faults)
+            where = {"file": first.file, "line": first.line, "reason": reason, "text": text.decode(errors="replace")}
+            self._refused.append(orjson.dumps(where) + b"\n")
+
+    def close(self) -> None:
+        """Write the refused lines, and raise unless they may be passed over.
+
+        Raises
+        ------
+        InputError
+            There are faults, and lines may not be skipped, or there are more than the most.
+        """
+        if self.file is not None:
+            Path(self.file).write_bytes(b"".join(self._refused))
+        if not self.count:
+            return
+        lines = "1 line" if self.count == 1 else f"{self.count} lines"
+        if self.on_bad_line == "error":
+            raise InputError(f"{lines} cannot be read", self.faults)
+        if self.most is not None and self.count > self.most:
+            raise InputError(f"{lines} cannot be read, and at most {self.most} may be passed over", self.faults)

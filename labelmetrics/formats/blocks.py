@@ -1,0 +1,145 @@
+"""Files of lines, read in blocks that end at a line's end."""
+
+from __future__ import annotations
+
+import io
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from labelmetrics.errors import Fault, InputError
+
+BLOCK_BYTES = 16 << 20
+LINE_BYTES = 64 << 20
+"""Longest line that is read; a longer one is refused, whatever it unpacks from."""
+
+MAGIC = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd"}
+BOM = b"\xef\xbb\xbf"
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Whole lines of one file.
+
+    Parameters
+    ----------
+    file : str
+        Name of the file.
+    first_line : int
+        Number of the first line, counted from 1.
+    text : bytes
+        The lines; each ends in a newline, the last one of a file perhaps not.
+    """
+
+    file: str
+    first_line: int
+    text: bytes
+
+    def lines(self) -> Iterator[tuple[int, bytes]]:
+        """Yield number and text of each line that is not blank."""
+        for number, line in enumerate(self.text.split(b"\n"), self.first_line):
+            stripped = line.strip(b" \t\r")
+            if stripped:
+                yield number, stripped
+
+
+@contextmanager
+def open_bytes(path: str | Path) -> Iterator[BinaryIO]:
+    """Open a file for reading, unpacked where it is gzip or zstd; ``"-"`` is standard input.
+
+    Raises
+    ------
+    InputError
+        The file cannot be opened.
+    """
+    try:
+        raw = sys.stdin.buffer if str(path) == "-" else Path(path).open("rb")  # noqa: SIM115 - closed below
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror or error}") from error
+    buffered = raw if isinstance(raw, io.BufferedReader) else io.BufferedReader(raw)  # type: ignore[arg-type]
+    try:
+        start = buffered.peek(4)[:4]
+        codec = next((codec for magic, codec in MAGIC.items() if start.startswith(magic)), None)
+        if codec is None:
+            yield buffered
+        else:
+            import pyarrow as pa
+
+            with pa.CompressedInputStream(pa.PythonFile(buffered, "r"), codec) as stream:
+                yield stream
+    except IsADirectoryError as error:
+        raise InputError(f"{path}: is a folder") from error
+    finally:
+        if str(path) != "-":
+            buffered.close()
+
+
+def read_blocks(path: str | Path, block_bytes: int = BLOCK_BYTES) -> Iterator[Block]:
+    """Read a file of lines, block by block; a byte-order mark is passed over.
+
+    A file that holds one JSON array is read as the lines of its elements.
+
+    Raises
+    ------
+    InputError
+        The file cannot be read or unpacked, or a line is longer than 64 MiB.
+    """
+    name = str(path)
+    with open_bytes(path) as stream:
+        number, rest, first = 1, b"", True
+        while True:
+            try:
+                chunk = stream.read(block_bytes)
+            except OSError as error:
+                raise InputError(
+                    f"{name}: cannot be read to its end",
+                    [Fault(rule="unreadable", message=str(error), file=name, line=number)],
+                ) from error
+            if first:
+                chunk = chunk.removeprefix(BOM)
+                if chunk.lstrip()[:1] == b"[":
+                    yield from _array_blocks(name, chunk, stream)
+                    return
+                first = False
+            if not chunk:
+                break
+            end = chunk.rfind(b"\n") + 1
+            if not end:
+                rest += chunk
+                if len(rest) > LINE_BYTES:
+                    raise InputError(
+                        f"{name}: a line is too long",
+                        [
+                            Fault(
+                                rule="line-length",
+                                message=f"a line is longer than {LINE_BYTES >> 20} MiB",
+                                file=name,
+                                line=number,
+                            )
+                        ],
+                    )
+                continue
+            text = rest + chunk[:end]
+            yield Block(name, number, text)
+            number += text.count(b"\n")
+            rest = chunk[end:]
+        if rest.strip():
+            yield Block(name, number, rest)
+
+
+def _array_blocks(name: str, chunk: bytes, stream: BinaryIO) -> Iterator[Block]:
+    import orjson
+
+    text = chunk + stream.read(16 * LINE_BYTES)
+    try:
+        elements = orjson.loads(text)
+    except orjson.JSONDecodeError as error:
+        raise InputError(
+            f"{name}: is not valid JSON",
+            [Fault(rule="syntax", message=error.msg, file=name, line=error.lineno)],
+        ) from error
+    if elements:
+        yield Block(name, 1, b"\n".join(orjson.dumps(element) for element in elements) + b"\n")
