@@ -1,0 +1,1 @@
+"""The edge of the files: every convention of a file format ends here."""
