@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,11 @@ class Bad(Exception):
 def text(value: Any) -> str | None:
     """The value if it is a string, else nothing."""
     return value if isinstance(value, str) else None
+
+
+def pixels(value: Any) -> int | None:
+    """The value if it is a size in pixels, else nothing."""
+    return value if type(value) is int and 0 < value < 1 << 31 else None
 
 
 def items(value: Any, path: str) -> list[tuple[dict[str, Any], str]]:
@@ -167,7 +173,7 @@ def lifetime(given: dict[int, dict[str, Any]], segments: Any, path: str) -> Iter
             case _:
                 raise Bad(f"{path}[{number}]", f"expected first and last frame, at most {_MOST_FRAMES:,} frames")
         apart.difference_update(known)
-        for before, after in zip(known, [*known[1:], end + 1], strict=True):
+        for before, after in pairwise([*known, end + 1]):
             one, other = given[before], given.get(after, {})
             for frame in range(before, after):
                 share = (frame - before) / (after - before)

@@ -260,8 +260,8 @@ class _Reader:
             "id": row["id"],
             "globalKey": parse.text(row.get("global_key")),
             "media_path": parse.text(row.get("row_data")),
-            "width": media["width"] if type(media.get("width")) is int else None,
-            "height": media["height"] if type(media.get("height")) is int else None,
+            "width": parse.pixels(media.get("width")),
+            "height": parse.pixels(media.get("height")),
             "split": _SPLITS.get(str(metadata.get("split")).lower()),
             "metadata": orjson.dumps(metadata, option=orjson.OPT_SORT_KEYS).decode() if metadata else None,
         }

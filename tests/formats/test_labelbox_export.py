@@ -284,6 +284,7 @@ def test_frames_between_given_ones_are_interpolated():
         [2, 1, 6, 4],
     ]
     assert len(from_labelbox_export([video(frames)]).columns) == 3
+    assert len(from_labelbox_export([video(frames, {"f": [[9, 12]]})]).columns) == 3
 
 
 def test_lines_move_only_between_equal_numbers_of_corners():
@@ -343,6 +344,8 @@ def test_data_rows():
         "metadata": '{"external_id":"e1","split":"valid","tags":["a","b"],"weather":"rain"}',
     }
     assert table[1]["split"] is table[1]["metadata"] is None
+    rows[0]["media_attributes"] = {"width": 2**63, "height": "480"}
+    assert from_labelbox_export(rows).data_rows.to_pylist()[0]["width"] is None
 
 
 def test_projects():
