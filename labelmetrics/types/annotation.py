@@ -132,11 +132,12 @@ def _take_geometry(fields: dict[str, Any]) -> Any:
             del fields[key]
         raise fail("geometry", message, value=found, expected=expected, names=names)
     (key,) = found
+    for name in ("page", "unit", "messageId"):
+        if fields.get(name) is None:
+            fields.pop(name, None)
     kind, geometry = _BY_KEY[key], fields.pop(key)
     names_beside, kind_beside = _BESIDE.get(key, ((), None))
-    beside = {name: fields.pop(name) for name in names_beside if fields.get(name) is not None}
-    for name in names_beside:
-        fields.pop(name, None)
+    beside = {name: fields.pop(name) for name in names_beside if name in fields}
     if beside:
         kind = kind_beside
         geometry = {**geometry, **beside} if isinstance(geometry, Mapping) else geometry

@@ -145,6 +145,10 @@ def fail(kind: str, message: str, *place: str | int, value: object = None, **con
     return ValidationError.from_exception_data("line", [{"type": problem, "loc": place, "input": value}])
 
 
+def unknown_field(*place: str | int) -> ValidationError:
+    return fail("extra_forbidden", "Extra inputs are not permitted", *place)
+
+
 class Model(BaseModel):
     """Base of all models: checked on assignment, no unknown fields, Python names and wire names both accepted.
 

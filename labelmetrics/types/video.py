@@ -3,16 +3,36 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import Annotated, Any, Self, TypeVar, cast
 
-from pydantic import AliasChoices, BeforeValidator, Field, field_serializer, field_validator, model_validator
+from pydantic import (
+    AliasChoices,
+    BeforeValidator,
+    Field,
+    ModelWrapValidatorHandler,
+    ValidationError,
+    field_serializer,
+    field_validator,
+    model_validator,
+)
 from pydantic_core import PydanticCustomError
 
 from labelmetrics.errors import AnnotationError
 from labelmetrics.types.annotation import ObjectAnnotation
-from labelmetrics.types.base import Annotation, Confidence, Count, Feature, Flag, Model, Text
+from labelmetrics.types.base import (
+    Annotation,
+    Confidence,
+    Count,
+    Feature,
+    Flag,
+    Model,
+    Text,
+    fail,
+    line_errors,
+    unknown_field,
+)
 from labelmetrics.types.classification import ClassificationAnnotation
 from labelmetrics.types.geometry import Line, Point, Polygon, Rectangle
 from labelmetrics.types.mask import Mask, MaskData, colour, from_base64
@@ -164,15 +184,25 @@ class VideoMaskAnnotation(Annotation):
                     data_row=self.data_row,
                 )
 
-    @model_validator(mode="before")
+    @model_validator(mode="wrap")
     @classmethod
-    def _from_wire(cls, data: Any) -> Any:
-        if not isinstance(data, dict) or "masks" not in data:
-            return data
-        masks = data["masks"]
-        if not isinstance(masks, dict):
-            raise PydanticCustomError("masks", "expected an object with frames and instances")
-        return {name: value for name, value in data.items() if name != "masks"} | masks
+    def _from_wire(cls, data: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
+        if not isinstance(data, Mapping) or "masks" not in data:
+            return handler(data)
+        masks, parts = data["masks"], ("frames", "instances")
+        if not isinstance(masks, Mapping):
+            raise fail("masks", "expected an object with frames and instances", "masks", value=masks)
+        errors = [error for name in masks if name not in parts for error in line_errors(unknown_field("masks", name))]
+        fields = {name: value for name, value in data.items() if name not in ("masks", *parts)}
+        try:
+            annotation = handler(fields | {name: masks[name] for name in parts if name in masks})
+        except ValidationError as error:
+            for one in line_errors(error):
+                place = one["loc"]
+                errors.append({**one, "loc": ("masks", *place)} if place[0] in parts else one)
+        if errors:
+            raise ValidationError.from_exception_data(cls.__name__, errors)
+        return annotation
 
     def _to_wire(self, fields: dict[str, Any]) -> dict[str, Any]:
         fields = super()._to_wire(fields)
@@ -198,15 +228,15 @@ def tracks(annotations: Iterable[FrameAnnotation]) -> list[list[FrameAnnotation]
     return [sorted(track, key=lambda one: one.frame) for track in found.values()]
 
 
-def segments(track: Sequence[FrameAnnotation]) -> list[list[FrameAnnotation]]:
-    """Cut a track where its segment index changes, or where frames are missing if it has none.
+def segments(track: Sequence[VideoObjectAnnotation]) -> list[list[VideoObjectAnnotation]]:
+    """Cut a track of an object where its segment index changes, or where frames are missing if it has none.
 
     Raises
     ------
     AnnotationError
         If only some annotations have a segment index, or a segment has a frame twice.
     """
-    found: dict[int, list[FrameAnnotation]] = defaultdict(list)
+    found: dict[int, list[VideoObjectAnnotation]] = defaultdict(list)
     for position, annotation in enumerate(track):
         index = annotation.segment_index
         if (index is None) != (track[0].segment_index is None):
@@ -214,7 +244,7 @@ def segments(track: Sequence[FrameAnnotation]) -> list[list[FrameAnnotation]]:
         found[annotation.frame - position if index is None else index].append(annotation)
     for segment in found.values():
         for one, following in pairwise(segment):
-            if one.frame == following.frame and not isinstance(one, VideoClassificationAnnotation):
+            if one.frame == following.frame:
                 raise AnnotationError(f"{_label(one)}: twice on frame {one.frame} under one uuid")
     return list(found.values())
 
@@ -284,5 +314,5 @@ def _between(before: Any, after: Any, share: float) -> Any:
     return before
 
 
-def _label(annotation: ObjectAnnotation | ClassificationAnnotation) -> str:
+def _label(annotation: ObjectAnnotation) -> str:
     return cast("str", annotation.name or annotation.feature_schema_id)
