@@ -48,8 +48,8 @@ class Fault:
 
     Examples
     --------
-    >>> print(Fault(rule="type", message="expected a number, got a string", file="p.ndjson", line=3, path="$.confidence"))
-    p.ndjson:3: $.confidence: expected a number, got a string [type]
+    >>> print(Fault(rule="type", message="expected a number", file="p.ndjson", line=3, path="$.confidence"))
+    p.ndjson:3: $.confidence: expected a number [type]
     """
 
     rule: str

@@ -11,6 +11,7 @@ import io
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -58,7 +59,7 @@ def read_lines_of(lines: Iterable[Mapping[str, Any]], bad_lines: BadLines) -> Co
     """Columns of annotation lines that are given as mappings."""
     builder = AnnotationBuilder()
     for number, line in enumerate(lines, 1):
-        _add(builder, lambda line=line: parse_line(dict(line)), number, None, b"", bad_lines)
+        _add(builder, partial(parse_line, line), number, None, b"", bad_lines)
     return builder.columns()
 
 
@@ -82,7 +83,10 @@ def read_table(table: pa.Table) -> Columns:
         raise InputError(f"the table is not one of annotations: {error}") from error
     if not is_sound(rows):
         raise InputError("the table holds rows that are not annotations; write it as NDJSON to see which they are")
-    return columns_of_table(rows)
+    columns = columns_of_table(rows)
+    if columns is None:
+        raise InputError("the table holds masks whose encoding is damaged; write it as NDJSON to see which they are")
+    return columns
 
 
 def _read_block(block: Block, bad_lines: BadLines) -> Iterator[Columns]:
@@ -93,7 +97,7 @@ def _read_block(block: Block, bad_lines: BadLines) -> Iterator[Columns]:
         regular = []
         for number, line in lines:
             if any(key in line for key in special):
-                _add(builder, lambda line=line: parse_json(line), number, block.file, line, bad_lines)
+                _add(builder, partial(parse_json, line), number, block.file, line, bad_lines)
             else:
                 regular.append((number, line))
         yield builder.columns()
@@ -109,7 +113,7 @@ def _read_block(block: Block, bad_lines: BadLines) -> Iterator[Columns]:
 def _slow(lines: Iterable[tuple[int, bytes]], file: str, bad_lines: BadLines) -> Columns:
     builder = AnnotationBuilder()
     for number, line in lines:
-        _add(builder, lambda line=line: parse_json(line), number, file, line, bad_lines)
+        _add(builder, partial(parse_json, line), number, file, line, bad_lines)
     return builder.columns()
 
 
@@ -123,7 +127,9 @@ def _fast(text: bytes) -> Columns | None:
         return None
     rows, longest = lines
     if b'"answer"' in text:
-        text = ANSWER.sub(lambda found: (b'"answer_text"' if found[1][-1:] == b'"' else b'"answer_list"') + found[1], text)
+        text = ANSWER.sub(
+            lambda found: (b'"answer_text"' if found[1][-1:] == b'"' else b'"answer_list"') + found[1], text
+        )
     try:
         table = pyarrow.json.read_json(
             io.BytesIO(text),

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from labelmetrics.errors import Fault, InputError
 
@@ -56,10 +56,10 @@ def open_bytes(path: str | Path) -> Iterator[BinaryIO]:
         The file cannot be opened.
     """
     try:
-        raw = sys.stdin.buffer if str(path) == "-" else Path(path).open("rb")  # noqa: SIM115 - closed below
+        raw: Any = sys.stdin.buffer if str(path) == "-" else Path(path).open("rb")  # noqa: SIM115
     except OSError as error:
         raise InputError(f"{path}: {error.strerror or error}") from error
-    buffered = raw if isinstance(raw, io.BufferedReader) else io.BufferedReader(raw)  # type: ignore[arg-type]
+    buffered = raw if isinstance(raw, io.BufferedReader) else io.BufferedReader(raw)
     try:
         start = buffered.peek(4)[:4]
         codec = next((codec for magic, codec in MAGIC.items() if start.startswith(magic)), None)

@@ -103,7 +103,13 @@ class AnnotationBuilder:
                     ],
                 ) from error
 
+    def add_line(self, parsed: Sequence[tuple[DataRowKey, Any]]) -> None:
+        """Add what one line holds."""
+        if parsed:
+            self.add_all((annotation for _, annotation in parsed), parsed[0][0])
+
     def columns(self) -> Columns:
+        """Everything that has been added."""
         fields = list(zip(*self._rows, strict=True)) or [()] * 12
         row, place, name, schema_id, answer, answer_id, kind, box, shape, confidence, nested, uuid = fields
         geometries = np.empty(len(self._geometries), object)
@@ -130,7 +136,7 @@ class AnnotationBuilder:
             for instance, frame, mask in _video_masks(annotation):
                 self._row(data_row, f"frame={frame}", instance, self._shape(mask, frozenset({"Mask"})))
             return
-        value = getattr(annotation, "value", None)
+        value: Any = getattr(annotation, "value", None)
         value_names = _class_names(value)
         place = _place(annotation, value)
         if "Radio" in value_names:

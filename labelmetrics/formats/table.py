@@ -78,9 +78,7 @@ def _types() -> dict[str, Any]:
         "messageId": text,
         "page": pa.int64(),
         "unit": text,
-        "textSelections": pa.list_(
-            pa.struct([("groupId", text), ("tokenIds", pa.list_(text)), ("page", pa.int64())])
-        ),
+        "textSelections": pa.list_(pa.struct([("groupId", text), ("tokenIds", pa.list_(text)), ("page", pa.int64())])),
         "answer": answer,
         "answer_list": pa.list_(answer),
         "answer_text": text,
@@ -175,7 +173,8 @@ def _complete(column: pa.Array, *fields: str) -> bool:
 def _finite(column: pa.Array, *fields: str) -> bool:
     present = column.drop_null()
     return all(
-        present.field(name).null_count == 0 and bool(np.isfinite(present.field(name).to_numpy(zero_copy_only=False)).all())
+        present.field(name).null_count == 0
+        and bool(np.isfinite(present.field(name).to_numpy(zero_copy_only=False)).all())
         for name in fields
     )
 
@@ -190,7 +189,9 @@ def _is_box(column: pa.Array, rows: _Rows) -> bool:
 def _are_points(least: int) -> Callable[[pa.Array, _Rows], bool]:
     def check(column: pa.Array, rows: _Rows) -> bool:
         _, lengths, points = _nested_lists(column)
-        return bool((lengths[rows.valid(column)] >= least).all()) and not points.null_count and _finite(points, "x", "y")
+        return (
+            bool((lengths[rows.valid(column)] >= least).all()) and not points.null_count and _finite(points, "x", "y")
+        )
 
     return check
 
@@ -367,7 +368,9 @@ def _places(rows: _Rows) -> Coded:
         combined = pages.codes * (len(units.values) + 1) + units.codes + 1
         distinct, codes = np.unique(np.where(pages.codes < 0, -1, combined), return_inverse=True)
         values = [
-            page_place(pages.values[code // (len(units.values) + 1)], [None, *units.values][code % (len(units.values) + 1)])
+            page_place(
+                pages.values[code // (len(units.values) + 1)], [None, *units.values][code % (len(units.values) + 1)]
+            )
             for code in distinct.tolist()
             if code >= 0
         ]
@@ -396,7 +399,9 @@ def _item_sets(column: pa.Array | None, rows: _Rows) -> Coded:
     listed = items.field("answer_list")
     _, many, flat = _nested_lists(listed)
     checked = pc.binary_join(
-        pa.ListArray.from_arrays(np.append(0, np.cumsum(many)).astype(np.int32), joined(*text(flat, "name", "schemaId"))),
+        pa.ListArray.from_arrays(
+            np.append(0, np.cumsum(many)).astype(np.int32), joined(*text(flat, "name", "schemaId"))
+        ),
         ANSWERS,
     )
     free = items.field("answer_text")
@@ -451,9 +456,7 @@ class _Geometry:
         return Shapes(np.concatenate([none, *self.geometries]), self.masks, self.tokens, self.texts)
 
     def _box(self, at: Ints, column: pa.Array, kind: Kind) -> None:
-        left, top, width, height = (
-            self.rows.floats(column.field(name)) for name in ("left", "top", "width", "height")
-        )
+        left, top, width, height = (self.rows.floats(column.field(name)) for name in ("left", "top", "width", "height"))
         self.box[at] = np.column_stack([left, top, left + width, top + height])
 
     def _polygon(self, at: Ints, column: pa.Array, kind: Kind) -> None:

@@ -1,0 +1,363 @@
+"""The table of data rows, and the rule that brings the keys of both sides together."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from labelmetrics.errors import DataRowError, Fault, InputError, SettingError
+from labelmetrics.formats.blocks import open_bytes, read_blocks
+from labelmetrics.kernels.batch import Coded, Columns, DataRowKey
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+SPLITS = ("TRAINING", "VALIDATION", "TEST", "UNASSIGNED")
+NAMES = {"mediaPath": "media_path", "global_key": "globalKey", "uid": "id", "row_data": "media_path"}
+
+Missing = Literal["error", "empty", "skip"]
+TableInput = Any
+
+
+def table_schema() -> pa.Schema:
+    """Schema of the table of data rows; ``metadata`` is JSON text."""
+    import pyarrow as pa
+
+    return pa.schema(
+        [
+            ("id", pa.string()),
+            ("globalKey", pa.string()),
+            ("media_path", pa.string()),
+            ("width", pa.int64()),
+            ("height", pa.int64()),
+            ("split", pa.string()),
+            ("metadata", pa.string()),
+        ]
+    )
+
+
+def read_data_rows(source: TableInput) -> pa.Table:
+    """Read a table of data rows.
+
+    Parameters
+    ----------
+    source : path, Arrow table, pandas DataFrame or iterable of mappings
+        Columns ``id``, ``globalKey``, ``mediaPath``, ``width``, ``height``, ``split`` and ``metadata``; each row has
+        an id or a global key. Files are NDJSON, CSV or Parquet.
+
+    Returns
+    -------
+    pyarrow.Table
+        With the columns of :func:`table_schema`.
+
+    Raises
+    ------
+    InputError
+        A column is unknown, a row has no key, a key occurs twice, or a value is of the wrong type.
+    """
+    import pyarrow as pa
+
+    name = str(source) if isinstance(source, str | Path) else "data_rows"
+    try:
+        table = _load(source)
+    except (pa.ArrowInvalid, pa.ArrowTypeError, ValueError) as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(f"{name}: is not a table of data rows: {error}") from error
+    table = table.rename_columns([NAMES.get(column, column) for column in table.column_names])
+    schema = table_schema()
+    unknown = [column for column in table.column_names if column not in schema.names]
+    if unknown:
+        raise InputError(
+            f"{name}: unknown columns {', '.join(unknown)}; known are {', '.join(schema.names)}"
+            " (anything else belongs into metadata)"
+        )
+    columns = []
+    for field in schema:
+        column = table.column(field.name) if field.name in table.column_names else pa.nulls(len(table), field.type)
+        columns.append(_cast(column, field, name))
+    result = pa.table(columns, schema=schema)
+    _check(result, name)
+    return result
+
+
+def _load(source: TableInput) -> pa.Table:
+    import pyarrow as pa
+
+    if isinstance(source, pa.Table):
+        return source
+    if isinstance(source, str | Path):
+        suffix = Path(str(source).removesuffix(".gz").removesuffix(".zst")).suffix
+        if suffix == ".parquet":
+            import pyarrow.parquet
+
+            return pyarrow.parquet.read_table(source)
+        if suffix == ".csv":
+            import pyarrow.csv
+
+            with open_bytes(source) as stream:
+                options = pyarrow.csv.ConvertOptions(
+                    column_types={"id": pa.string(), "globalKey": pa.string()}, strings_can_be_null=True
+                )
+                return pyarrow.csv.read_csv(stream, convert_options=options)
+        return _from_lines(str(source))
+    if hasattr(source, "__dataframe__") or hasattr(source, "to_numpy"):
+        return pa.Table.from_pandas(source, preserve_index=False)
+    return _from_mappings([dict(row) for row in source])
+
+
+def _from_lines(path: str) -> pa.Table:
+    import orjson
+
+    rows, faults = [], []
+    for block in read_blocks(path):
+        for number, line in block.lines():
+            try:
+                row = orjson.loads(line)
+            except orjson.JSONDecodeError as error:
+                faults.append(Fault(rule="syntax", message=error.msg, file=path, line=number))
+                continue
+            if isinstance(row, dict):
+                rows.append(row)
+            else:
+                faults.append(Fault(rule="type", message="expected an object", file=path, line=number))
+    if faults:
+        raise InputError(f"{path}: is not a table of data rows", faults)
+    return _from_mappings(rows)
+
+
+def _from_mappings(rows: Sequence[Mapping[str, Any]]) -> pa.Table:
+    import orjson
+    import pyarrow as pa
+
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    columns = {}
+    for name in names:
+        values = [row.get(name) for row in rows]
+        if name == "metadata":
+            values = [v if v is None or isinstance(v, str) else orjson.dumps(v).decode() for v in values]
+        columns[name] = pa.array(values)
+    return pa.table(columns)
+
+
+def _cast(column: Any, field: pa.Field, name: str) -> Any:
+    import pyarrow as pa
+
+    if pa.types.is_string(field.type) and not (
+        pa.types.is_string(column.type) or pa.types.is_large_string(column.type) or pa.types.is_null(column.type)
+    ):
+        raise InputError(f"{name}: column {field.name} holds {column.type}, expected text")
+    try:
+        return column.cast(field.type)
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+        raise InputError(f"{name}: column {field.name} does not hold {field.type}: {error}") from error
+
+
+def _check(table: pa.Table, name: str) -> None:
+    faults = []
+    keys = {kind: table.column(kind).to_pylist() for kind in ("id", "globalKey")}
+    for index, pair in enumerate(zip(*keys.values(), strict=True), 1):
+        if not any(pair):
+            faults.append(Fault(rule="data-row", message="needs an id or a globalKey", file=name, line=index))
+    for kind, values in keys.items():
+        seen: dict[str, int] = {}
+        for index, value in enumerate(values, 1):
+            if value and seen.setdefault(value, index) != index:
+                message = f"the same {kind} as row {seen[value]}"
+                faults.append(
+                    Fault(rule="duplicate-data-row", message=message, file=name, line=index, data_row=f"{kind}:{value}")
+                )
+    for index, split in enumerate(table.column("split").to_pylist(), 1):
+        if split is not None and split not in SPLITS:
+            message = f"split must be one of {', '.join(SPLITS)}, got {split!r}"
+            faults.append(Fault(rule="split", message=message, file=name, line=index, path="$.split"))
+    if faults:
+        raise InputError(f"{name}: the table of data rows has faults", faults)
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """The data rows of an evaluation and how they are keyed.
+
+    Parameters
+    ----------
+    kind : str
+        ``"id"`` or ``"globalKey"``.
+    keys : list of str
+        Their keys, sorted by their bytes.
+    table : pyarrow.Table
+        One row each, in the order of ``keys``.
+    """
+
+    kind: str
+    keys: list[str]
+    table: pa.Table
+
+
+def settle(
+    ground_truth: Columns,
+    prediction: Columns,
+    table: pa.Table | None,
+    *,
+    missing_ground_truth: Missing = "error",
+    missing_predictions: Missing = "empty",
+) -> tuple[Columns, Columns, Rows]:
+    """Bring the data-row keys of both sides to one kind, and settle which data rows are compared.
+
+    Returns
+    -------
+    ground_truth, prediction : Columns
+        With data rows as text; without the annotations of rows that are left out.
+    rows : Rows
+        The data rows that are compared.
+
+    Raises
+    ------
+    DataRowError
+        The keys of the two sides do not fit together, or a side is missing where that is an error.
+    """
+    for name, value in (("missing_ground_truth", missing_ground_truth), ("missing_predictions", missing_predictions)):
+        if value not in ("error", "empty", "skip"):
+            raise SettingError(f"{name} must be error, empty or skip, got {value!r}")
+    kind = _kind(ground_truth, prediction, table)
+    lookup = _lookup(table, kind)
+    truth, truth_rows = _rekey(ground_truth, lookup, kind, table is not None)
+    guess, guess_rows = _rekey(prediction, lookup, kind, table is not None)
+    listed = set(table.column(kind).to_pylist()) if table is not None else set()
+    labelled, predicted = truth_rows | listed, guess_rows
+    keys = labelled | predicted
+    unlabelled = predicted - labelled
+    if unlabelled and missing_ground_truth == "error":
+        raise _missing_truth(unlabelled, kind, guess)
+    unpredicted = labelled - predicted
+    if unpredicted and missing_predictions == "error":
+        raise DataRowError(
+            f'{len(unpredicted):,} data rows have no prediction; missing_predictions="empty" takes them as rows where '
+            'the model found nothing, missing_predictions="skip" leaves them out',
+            [Fault(rule="missing-prediction", message="no prediction", data_row=f"{kind}:{min(unpredicted)}")],
+        )
+    if missing_ground_truth == "skip":
+        keys -= unlabelled
+    if missing_predictions == "skip":
+        keys -= unpredicted
+    truth, guess = (_only(side, keys) for side in (truth, guess))
+    ordered = sorted(keys)
+    return truth, guess, Rows(kind, ordered, _arrange(table, kind, ordered))
+
+
+def _missing_truth(unlabelled: set[str], kind: str, guess: Columns) -> DataRowError:
+    used = np.bincount(guess.data_row.codes, minlength=len(guess.data_row.values))
+    n = sum(int(used[code]) for code, key in enumerate(guess.data_row.values) if key in unlabelled)
+    rows = "1 data row" if len(unlabelled) == 1 else f"{len(unlabelled):,} data rows"
+    return DataRowError(
+        f"{rows} with {n:,} predictions have no ground truth. If they are not labelled, leave them out "
+        '(missing_ground_truth="skip", --missing-ground-truth skip); if they are labelled and empty, every prediction '
+        'there is a false positive (missing_ground_truth="empty", --missing-ground-truth empty), or name them in a '
+        "table of data rows (data_rows=, --data-rows)",
+        [
+            Fault(rule="missing-ground-truth", message="no ground truth", data_row=f"{kind}:{key}")
+            for key in sorted(unlabelled)[:5]
+        ],
+    )
+
+
+def _kinds(columns: Columns) -> set[str]:
+    return {key.kind for key in columns.data_row.values} | {key.kind for key in columns.listed}
+
+
+def _kind(truth: Columns, guess: Columns, table: pa.Table | None) -> str:
+    kinds = [_kinds(truth), _kinds(guess)]
+    used = kinds[0] | kinds[1]
+    if len(used) == 1 and (table is None or not _has_null(table, min(used))):
+        return min(used)
+    if table is not None:
+        complete = [kind for kind in ("globalKey", "id") if not _has_null(table, kind)]
+        if complete:
+            return next((kind for kind in complete if kind in used), complete[0])
+        raise DataRowError("the table of data rows must give every row an id, or every row a globalKey")
+    if not used:
+        return "globalKey"
+    names = ("the ground truths", "the predictions")
+    faults = [
+        Fault(
+            rule="data-row-keys",
+            message=f"{name} name data rows by {' and '.join(sorted(side)) or 'nothing'}",
+            remedy="give a table of data rows with id and globalKey (data_rows=, --data-rows)",
+        )
+        for name, side in zip(names, kinds, strict=True)
+    ]
+    raise DataRowError("data rows are named by id and by globalKey, so they cannot be paired", faults)
+
+
+def _has_null(table: pa.Table, kind: str) -> bool:
+    return bool(table.column(kind).null_count)
+
+
+def _lookup(table: pa.Table | None, kind: str) -> dict[DataRowKey, str]:
+    if table is None:
+        return {}
+    targets = table.column(kind).to_pylist()
+    return {
+        DataRowKey(source, key): target
+        for source in ("id", "globalKey")
+        for key, target in zip(table.column(source).to_pylist(), targets, strict=True)
+        if key is not None
+    }
+
+
+def _rekey(columns: Columns, lookup: Mapping[DataRowKey, str], kind: str, has_table: bool) -> tuple[Columns, set[str]]:
+    """Data rows as text of one kind, and the set of those that this side names."""
+
+    def key_of(key: DataRowKey) -> str:
+        # A row that the table does not know keeps its key if that is of the right kind.
+        found = lookup.get(key)
+        if found is None:
+            if key.kind != kind:
+                raise DataRowError(
+                    "a data row is not in the table of data rows",
+                    [Fault(rule="unknown-data-row", message=f"no row has this {key.kind}", data_row=str(key))],
+                )
+            return key.value
+        return found
+
+    used = np.zeros(len(columns.data_row.values), bool)
+    used[columns.data_row.codes] = True
+    names = columns.data_row.map(key_of) if has_table else columns.data_row.map(lambda key: key.value)
+    rows = {key_of(key) for key, has in zip(columns.data_row.values, used.tolist(), strict=True) if has}
+    rows |= {key_of(key) for key in columns.listed}
+    return replace(columns, data_row=names), rows
+
+
+def _only(columns: Columns, keys: set[str]) -> Columns:
+    wanted = np.array([*(value in keys for value in columns.data_row.values), False])
+    keep = wanted[columns.data_row.codes]
+    kept = columns if keep.all() else columns.take(keep)
+    lookup = Coded.of(value for value in columns.data_row.values if value in keys)
+    codes = {value: code for code, value in enumerate(lookup.values)}
+    renumber = np.array([*(codes.get(value, -1) for value in columns.data_row.values), -1], np.int64)
+    return replace(kept, data_row=Coded(renumber[kept.data_row.codes], lookup.values))
+
+
+def _arrange(table: pa.Table | None, kind: str, keys: Sequence[str]) -> pa.Table:
+    """The table with one row per key, in the order of the keys; rows that it lacks have a key only."""
+    import pyarrow as pa
+
+    own = pa.array(keys, pa.string())
+    if table is None:
+        return pa.table(
+            [own if field.name == kind else pa.nulls(len(keys), field.type) for field in table_schema()],
+            schema=table_schema(),
+        )
+    positions = {key: index for index, key in enumerate(table.column(kind).to_pylist())}
+    taken = table.take(pa.array([positions.get(key) for key in keys], pa.int64()))
+    return taken.set_column(taken.column_names.index(kind), kind, own)
+
+
+def diagonals(rows: Rows) -> Any:
+    """Diagonal of each image in pixels, NaN where its size is unknown."""
+    sizes = [rows.table.column(side).cast("float64").to_numpy() for side in ("width", "height")]
+    return np.hypot(*sizes)
