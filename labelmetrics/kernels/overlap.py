@@ -67,12 +67,18 @@ def span_overlap(first: Floats, second: Floats) -> Floats:
     return np.where(whole > 0, divide(shared, whole), 1.0)
 
 
-def geometry_overlap(first: NDArray[np.object_], second: NDArray[np.object_], areas: tuple[Floats, Floats]) -> Floats:
-    """Intersection over union of area geometries of shapely, with their areas known."""
+def geometry_overlap(
+    first: NDArray[np.object_],
+    second: NDArray[np.object_],
+    areas: tuple[Floats, Floats],
+    crowd: Bools | None = None,
+) -> Floats:
+    """Intersection over union of area geometries of shapely, with their areas known; ``crowd`` as for boxes."""
     import shapely
 
     shared = shapely.area(shapely.intersection(first, second))
-    return divide(shared, areas[0] + areas[1] - shared)
+    union = areas[0] + areas[1] - shared
+    return divide(shared, union if crowd is None else np.where(crowd, areas[1], union))
 
 
 @dataclass(slots=True)
@@ -124,7 +130,7 @@ class Overlaps:
                 (Kind.BOX | Kind.POLYGON | Kind.POINT | Kind.LINE),
                 (Kind.BOX | Kind.POLYGON | Kind.POINT | Kind.LINE),
             ):
-                return self._outline_overlap(first, second)
+                return self._outline_overlap(first, second, crowd)
             case Kind.MASK, _ if two is Kind.MASK or two in VECTORS:
                 return self._mask_overlap(first, second)
             case _, Kind.MASK if one in VECTORS:
@@ -149,11 +155,11 @@ class Overlaps:
             & (two[:, 1] < one[:, 3] + margin)
         )
 
-    def _outline_overlap(self, first: Ints, second: Ints) -> Floats:
+    def _outline_overlap(self, first: Ints, second: Ints, crowd: Bools | None) -> Floats:
         result = np.zeros(len(first))
         meet = self._boxes_meet(first, second)
         one, two = self._outlines[0].take(first[meet]), self._outlines[1].take(second[meet])
-        result[meet] = geometry_overlap(one[0], two[0], (one[1], two[1]))
+        result[meet] = geometry_overlap(one[0], two[0], (one[1], two[1]), None if crowd is None else crowd[meet])
         return result
 
     def _mask_overlap(self, first: Ints, second: Ints) -> Floats:
@@ -188,12 +194,11 @@ class Overlaps:
         ]
 
     def _mask_sizes(self, first: Ints, second: Ints) -> Ints:
-        """Height and width of each pair's mask, shape (n, 2); unlike sizes within one feature are an error."""
+        """Height and width of each pair's mask, shape (n, 2); masks of one cell have one size."""
         truth, guess = self.batch.ground_truth, self.batch.prediction
         sizes = np.array([mask["size"] for mask in self.batch.shapes.masks], np.int64).reshape(-1, 2)
-        one = np.where((truth.kind[first] == Kind.MASK)[:, None], sizes[truth.shape[first]], 0)
-        two = np.where((guess.kind[second] == Kind.MASK)[:, None], sizes[guess.shape[second]], 0)
-        either: Ints = np.maximum(one, two)
+        shape = np.where(truth.kind[first] == Kind.MASK, truth.shape[first], guess.shape[second])
+        either: Ints = sizes[shape]
         return either
 
 
@@ -283,7 +288,8 @@ def draw(geometry: Any, size: tuple[int, int]) -> dict[str, Any]:
         return np.asarray(coco.decode(coco.frPyObjects([flat], *size)[0]), np.uint8)
 
     canvas = np.zeros(size, np.uint8)
-    for part in shapely.get_parts(geometry):
+    # Twice, since a repaired polygon may be a collection that holds a multipolygon.
+    for part in shapely.get_parts(shapely.get_parts(geometry)):
         if shapely.get_type_id(part) != shapely.GeometryType.POLYGON or shapely.is_empty(part):
             continue
         filled = ring(shapely.get_exterior_ring(part))
