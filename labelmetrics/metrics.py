@@ -383,7 +383,7 @@ def _compare(
     return compare(
         truths,
         guesses,
-        grid=Grid(read_thresholds(iou), read_confidences(confidences, guesses.confidence)),
+        grid=Grid(read_thresholds([iou]), read_confidences(confidences, guesses.confidence)),
         include_subclasses=include_subclasses,
         matching=matching,
         masks=masks,

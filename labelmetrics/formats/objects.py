@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
+from pydantic import ValidationError
 
 from labelmetrics.errors import AnnotationError, Fault
 from labelmetrics.kernels.batch import Coded, Columns, DataRowKey, Kind, NestedAnswer, Shapes
@@ -90,13 +91,14 @@ class AnnotationBuilder:
                 continue
             try:
                 self._add(annotation, names, data_row)
-            except _NotComparable as error:
+            except (_NotComparable, AnnotationError, ValidationError) as error:
+                problem = error.errors()[0]["msg"] if isinstance(error, ValidationError) else str(error)
                 raise AnnotationError(
                     "an annotation cannot be compared",
                     [
                         Fault(
                             rule="annotation",
-                            message=str(error),
+                            message=problem,
                             path=f"$[{position}]",
                             data_row=str(data_row) or None,
                         )
@@ -134,7 +136,9 @@ class AnnotationBuilder:
     def _add(self, annotation: Any, names: frozenset[str], data_row: DataRowKey | str) -> None:
         if "VideoMaskAnnotation" in names:
             for instance, frame, mask in _video_masks(annotation):
-                self._row(data_row, f"frame={frame}", instance, self._shape(mask, frozenset({"Mask"})))
+                shape = self._shape(mask, frozenset({"Mask"}))
+                confidence = getattr(annotation, "confidence", None)
+                self._row(data_row, f"frame={frame}", instance, shape, confidence=confidence)
             return
         value: Any = getattr(annotation, "value", None)
         value_names = _class_names(value)
@@ -196,7 +200,7 @@ class AnnotationBuilder:
         """Kind, box and index into the store of a geometry."""
         if "Rectangle" in names:
             xs, ys = sorted((value.start.x, value.end.x)), sorted((value.start.y, value.end.y))
-            return Kind.BOX, (xs[0], ys[0], xs[1], ys[1]), -1
+            return Kind.BOX, _finite((xs[0], ys[0], xs[1], ys[1])), -1
         if "Mask" in names:
             from pycocotools import mask as coco
 
@@ -212,6 +216,7 @@ class AnnotationBuilder:
                 kind, geometry = Kind.LINE, shapely.LineString([(p.x, p.y) for p in value.points])
             else:
                 kind, geometry = Kind.POINT, shapely.Point(value.x, value.y)
+            _finite(shapely.get_coordinates(geometry))
             self._geometries.append(geometry)
             return kind, geometry.bounds, len(self._geometries) - 1
         if "DocumentEntity" in names:
@@ -277,11 +282,35 @@ def nested_answers(classifications: Iterable[Any]) -> tuple[NestedAnswer, ...] |
 def _interpolated(annotations: Iterable[Any]) -> Iterable[Any]:
     """Keyframes of a segment drawn out to its frames."""
     listed = list(annotations)
-    if any(getattr(annotation, "segment_index", None) is not None for annotation in listed):
-        from labelmetrics.types import interpolate
+    moving = [one for one in listed if "VideoObjectAnnotation" in _class_names(one)]
+    if not any(one.segment_index is not None for one in moving):
+        return listed
+    from labelmetrics.types import interpolate
 
-        return interpolate(listed)
-    return listed
+    still = [one for one in listed if "VideoObjectAnnotation" not in _class_names(one)]
+    return [*still, *interpolate(map(_own_video_object, moving))]
+
+
+def _own_video_object(annotation: Any) -> Any:
+    """The same object with geometries of this package, which know what lies between two keyframes."""
+    from labelmetrics import types
+
+    if isinstance(annotation, types.VideoObjectAnnotation):
+        return annotation
+    kind = getattr(types, type(annotation.value).__name__, None)
+    value = annotation.value
+    if kind in (types.Point, types.Line, types.Polygon, types.Rectangle):
+        value = kind(**value.model_dump(exclude={"extra"}))
+    fields = ("name", "feature_schema_id", "classifications", "frame", "keyframe", "segment_index", "extra")
+    return types.VideoObjectAnnotation.model_construct(
+        value=value, uuid=annotation.extra.get("uuid"), **{name: getattr(annotation, name) for name in fields}
+    )
+
+
+def _finite(numbers: Any) -> Any:
+    if not np.isfinite(numbers).all():
+        raise _NotComparable("its coordinates must be finite numbers")
+    return numbers
 
 
 def _rle(mask: Any) -> dict[str, Any]:
@@ -296,7 +325,9 @@ def _rle(mask: Any) -> dict[str, Any]:
 
 
 def _video_masks(annotation: Any) -> Iterator[tuple[Any, int, Any]]:
-    """Instance, frame and mask of every instance in every frame of a video mask."""
+    """Instance, frame and mask of every instance of a video mask, in the frames that show its colour."""
+    from pycocotools import mask as coco
+
     from labelmetrics.types import Mask, MaskData
 
     for frame in annotation.frames:
@@ -304,4 +335,6 @@ def _video_masks(annotation: Any) -> Iterator[tuple[Any, int, Any]]:
             raise _NotComparable("a video mask known only by its address is never fetched; give its pixels")
         data = MaskData(im_bytes=frame.im_bytes)
         for instance in annotation.instances:
-            yield instance, frame.index, Mask(mask=data, color=instance.color_rgb)
+            mask = Mask(mask=data, color=instance.color_rgb)
+            if coco.area(mask.rle()):
+                yield instance, frame.index, mask

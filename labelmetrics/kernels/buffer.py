@@ -78,7 +78,7 @@ def _read(width: Width) -> tuple[float, bool]:
     share = isinstance(width, str) and width.endswith("%")
     try:
         number = float(width[:-1]) / 100 if isinstance(width, str) and share else float(width)
-    except ValueError:
+    except (TypeError, ValueError):
         number = -1.0
     if isinstance(width, bool) or (isinstance(width, str) and not share) or not 0 < number < np.inf:
         raise SettingError(f'buffer must be a number of pixels above 0 or a share like "2%", got {width!r}')

@@ -93,12 +93,12 @@ def read_confidences(confidences: Confidences, present: Floats) -> tuple[float, 
         quantiles = np.quantile(known, np.arange(AUTO_KEYS) / AUTO_KEYS, method="lower")
         keys = sorted(set(quantiles.tolist()))
         return tuple(keys) if len(keys) >= FEWEST_KEYS else tuple(sorted({0.0, *keys, 1.0}))[:2]
-    if isinstance(confidences, bool):
-        raise SettingError(f"confidences must be a list or a number of keys, got {confidences!r}")
-    if isinstance(confidences, int):
-        values = [k / confidences for k in range(confidences)] if confidences > 0 else []
-    else:
+    if isinstance(confidences, int | np.integer) and not isinstance(confidences, bool):
+        values = [k / int(confidences) for k in range(int(confidences))]
+    elif isinstance(confidences, Iterable):
         values = list(confidences)
+    else:
+        raise SettingError(f"confidences must be a list or a number of keys, got {confidences!r}")
     for value in values:
         if isinstance(value, bool) or not isinstance(value, int | float | np.number):
             raise SettingError(f"confidence keys must be numbers, got {value!r}")
