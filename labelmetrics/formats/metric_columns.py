@@ -1,0 +1,429 @@
+"""Metric annotations as columns: made from results, checked against limits, and written as lines.
+
+Nothing per line runs in Python: a text is made once per distinct data row, name and matrix, and lines are joined from
+such texts by pyarrow.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from labelmetrics.errors import Fault, LimitError, SettingError
+from labelmetrics.kernels.batch import Bools, Coded, Floats, Ints
+from labelmetrics.kernels.results import Results
+from labelmetrics.kernels.thresholds import threshold_name
+from labelmetrics.limits import Limits
+from labelmetrics.types import ConfusionMatrixMetric, ScalarMetric
+from labelmetrics.types.metric import key_digest
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+Level = Literal["data_row", "feature", "subclass"]
+OverLimit = Literal["error", "fit", "keep"]
+
+LEVELS: tuple[Level, ...] = ("data_row", "feature", "subclass")
+MIOU, CLASSIFICATION = "custom_iou", "classification"
+MATRIX, MEAN = "CONFUSION_MATRIX", "ARITHMETIC_MEAN"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MetricColumns:
+    """Metric annotations, sorted by data row, level, metric name, feature and subclass.
+
+    Parameters
+    ----------
+    kind : str
+        Kind of the data-row keys.
+    row : Coded of str
+        Data row of each metric.
+    name, feature, subclass, aggregation : Coded of str
+        Metric name, feature and subclass (null where there is none), and aggregation.
+    value : pyarrow.Array of string
+        The value as JSON.
+    uuid : Coded of str
+        Given uuids; null where the uuid follows from the metric key.
+    undefined : int
+        Metrics that are left out, since fewer than two of their confidence keys have a value.
+    fitted : bool
+        Whether features have been left out to respect a limit.
+    """
+
+    kind: str
+    row: Coded
+    name: Coded
+    feature: Coded
+    subclass: Coded
+    aggregation: Coded
+    value: pa.Array
+    uuid: Coded
+    undefined: int = 0
+    fitted: bool = False
+
+    def __len__(self) -> int:
+        return len(self.row)
+
+    def take(self, index: NDArray[Any]) -> MetricColumns:
+        """The metrics at ``index`` (integers or a boolean mask)."""
+        import pyarrow as pa
+
+        positions = np.flatnonzero(index) if index.dtype == bool else index
+        coded = ("row", "name", "feature", "subclass", "aggregation", "uuid")
+        return replace(
+            self,
+            **{column: getattr(self, column).take(positions) for column in coded},
+            value=self.value.take(pa.array(positions)),
+        )
+
+
+def metric_columns(
+    results: Results,
+    kind: str,
+    *,
+    metrics: Collection[str],
+    level: Collection[Level] | None = None,
+    custom: Sequence[tuple[str, ScalarMetric | ConfusionMatrixMetric]] = (),
+) -> MetricColumns:
+    """Metric annotations of results.
+
+    Parameters
+    ----------
+    results : Results
+        What was counted.
+    kind : str
+        Kind of the data-row keys.
+    metrics : collection of str
+        ``"confusion_matrix"``, ``"miou"`` and names of custom metrics.
+    level : collection of {"data_row", "feature", "subclass"}, optional
+        Levels that are written; by default matrices by feature and mean overlaps by data row.
+    custom : sequence of (data row, metric)
+        Custom metrics; those named in ``metrics`` are written, whatever their level.
+    """
+    parts = _Parts(results)
+    for one in LEVELS if level is None else dict.fromkeys(level):
+        if "confusion_matrix" in metrics and (level is not None or one == "feature"):
+            parts.matrices(one)
+        if "miou" in metrics and (level is not None or one == "data_row"):
+            parts.overlaps(one)
+    parts.custom([(row, metric) for row, metric in custom if metric.metric_name in metrics])
+    return _sorted(parts.columns(kind))
+
+
+class _Parts:
+    """Collects columns piece by piece."""
+
+    def __init__(self, results: Results) -> None:
+        self.results = results
+        self.undefined = 0
+        self.pieces: list[tuple[Coded, Coded, Coded, Coded, Coded, Any, Coded]] = []
+
+    def matrices(self, level: Level) -> None:
+        results = self.results
+        for is_class in (False, True):
+            # Answers overlap fully or not at all, so one threshold says it all.
+            for index, threshold in enumerate(results.grid.thresholds[: 1 if is_class else None]):
+                name = CLASSIFICATION if is_class else threshold_name(threshold)
+                if level == "data_row":
+                    row, counts = results.row_counts(index, classification=is_class)
+                    self._add(row, None, None, name, MATRIX, matrix_texts(counts, results.grid.keys))
+                else:
+                    groups = results.by_feature if level == "feature" else results.by_subclass
+                    part = groups.take(results.is_classification[groups.feature] == is_class)
+                    texts = matrix_texts(part.counts(index), results.grid.keys)
+                    self._add(part.row, part.feature, part.subclass, name, MATRIX, texts)
+
+    def overlaps(self, level: Level) -> None:
+        results = self.results
+        feature = subclass = None
+        if level == "data_row":
+            row, values = results.row_iou()
+        else:
+            groups = results.by_feature if level == "feature" else results.by_subclass
+            row, feature, subclass, values = groups.row, groups.feature, groups.subclass, groups.iou
+        texts, keep = scalar_texts(values, results.grid.keys)
+        self.undefined += len(keep) - int(keep.sum())
+        self._add(
+            row[keep],
+            None if feature is None else feature[keep],
+            None if subclass is None else subclass[keep],
+            MIOU,
+            MEAN,
+            texts,
+        )
+
+    def custom(self, metrics: Sequence[tuple[str, ScalarMetric | ConfusionMatrixMetric]]) -> None:
+        import orjson
+        import pyarrow as pa
+
+        if not metrics:
+            return
+        lines = [metric.to_line() for _, metric in metrics]
+        values = [orjson.dumps(line["metricValue"]).decode() for line in lines]
+        self.pieces.append(
+            (
+                Coded.of(row for row, _ in metrics),
+                Coded.of(line.get("metricName") for line in lines),
+                Coded.of(line.get("featureName") for line in lines),
+                Coded.of(line.get("subclassName") for line in lines),
+                Coded.of(line["aggregation"] for line in lines),
+                pa.array(values, pa.string()),
+                Coded.of(line.get("uuid") for line in lines),
+            )
+        )
+
+    def _add(
+        self, row: Ints, feature: Ints | None, subclass: Ints | None, name: str, aggregation: str, texts: pa.Array
+    ) -> None:
+        n = len(row)
+        none = Coded.constant(None, n)
+        self.pieces.append(
+            (
+                Coded(row, self.results.rows),
+                Coded.constant(name, n),
+                none if feature is None else Coded(feature, self.results.features),
+                none if subclass is None else Coded(subclass, self.results.subclasses),
+                Coded.constant(aggregation, n),
+                texts,
+                none,
+            )
+        )
+
+    def columns(self, kind: str) -> MetricColumns:
+        import pyarrow as pa
+
+        columns = list(zip(*self.pieces, strict=True)) or [()] * 7
+        row, name, feature, subclass, aggregation, uuid = (Coded.concat(columns[i]) for i in (0, 1, 2, 3, 4, 6))
+        return MetricColumns(
+            kind=kind,
+            row=row,
+            name=name,
+            feature=feature,
+            subclass=subclass,
+            aggregation=aggregation,
+            value=pa.concat_arrays([*columns[5], pa.array([], pa.string())]),
+            uuid=uuid,
+            undefined=self.undefined,
+        )
+
+
+def _ranked(column: Coded) -> tuple[Ints, int]:
+    """Rank of each value by its bytes, 0 for null, and the number of ranks."""
+    order = sorted(range(len(column.values)), key=column.values.__getitem__)
+    rank = np.zeros(len(column.values) + 1, np.int64)
+    rank[order] = np.arange(1, len(order) + 1)
+    return rank[column.codes], len(order) + 1
+
+
+def _sorted(columns: MetricColumns) -> MetricColumns:
+    level = (columns.feature.codes >= 0).astype(np.int64) + (columns.subclass.codes >= 0)
+    key, _ = _ranked(columns.row)
+    for rank, size in ((level, 3), *(_ranked(c) for c in (columns.name, columns.feature, columns.subclass))):
+        key = key * size + rank
+    return columns.take(np.argsort(key, kind="stable"))
+
+
+def matrix_texts(counts: Ints, keys: Sequence[float]) -> pa.Array:
+    """JSON of confusion matrices, shape (L, n, 4): of level 0, or of the keyed levels where there are keys."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    levels = counts[1:] if keys else counts[:1]
+    flat = levels.reshape(-1, 4)
+    if flat.max(initial=0) < 1 << 21:
+        packed = pa.array(flat[:, 0] << 42 | flat[:, 1] << 21 | flat[:, 3]).dictionary_encode()
+        distinct = packed.dictionary.to_numpy()
+        mask = (1 << 21) - 1
+        rows = zip((distinct >> 42).tolist(), (distinct >> 21 & mask).tolist(), (distinct & mask).tolist(), strict=True)
+        formatted = pa.array([f"[{tp},{fp},0,{fn}]" for tp, fp, fn in rows], pa.string())
+        texts = formatted.take(packed.indices)
+    else:
+        texts = pa.array([f"[{tp},{fp},{tn},{fn}]" for tp, fp, tn, fn in flat.tolist()], pa.string())
+    if not keys:
+        return texts
+    n = levels.shape[1]
+    pieces: list[Any] = []
+    for index, key in enumerate(keys):
+        pieces += [f'{"," if index else "{"}"{key!r}":', texts.slice(index * n, n)]
+    return pc.binary_join_element_wise(*pieces, "}", "")
+
+
+def scalar_texts(values: Floats, keys: Sequence[float]) -> tuple[pa.Array, Bools]:
+    """JSON of scalars, shape (L, n), and which of the n have a value: with keys, at least two of them."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if not keys:
+        keep = ~np.isnan(values[0])
+        return _numbers(values[0][keep]), keep
+    keep = (~np.isnan(values[1:])).sum(axis=0) >= 2
+    pieces = []
+    for key, row in zip(keys, values[1:, keep], strict=True):
+        defined = ~np.isnan(row)
+        texts = _numbers(np.where(defined, row, 0.0))
+        if not defined.all():
+            texts = pc.if_else(pa.array(defined), texts, pa.scalar(None, pa.string()))
+        pieces.append(pc.binary_join_element_wise(f'"{key!r}":', texts, ""))
+    joined = pc.binary_join_element_wise(*pieces, ",", null_handling="skip")
+    return pc.binary_join_element_wise("{", joined, "}", ""), keep
+
+
+def _numbers(values: Floats) -> pa.Array:
+    """JSON of finite numbers: all made at once, and cut apart at the commas."""
+    import orjson
+    import pyarrow as pa
+
+    if not len(values):
+        return pa.array([], pa.string())
+    text = orjson.dumps(np.ascontiguousarray(values), option=orjson.OPT_SERIALIZE_NUMPY)
+    characters = np.frombuffer(text, np.uint8)
+    commas = np.flatnonzero(characters == ord(","))
+    # Each number keeps the comma before it (the first one the bracket) until it is cut off.
+    lengths = np.diff(np.concatenate([[0], commas, [len(text) - 1]])) - 1
+    stays = np.ones(len(text), bool)
+    stays[commas] = stays[0] = stays[-1] = False
+    offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32)
+    buffers = [None, pa.py_buffer(offsets.tobytes()), pa.py_buffer(characters[stays].tobytes())]
+    return pa.Array.from_buffers(pa.string(), len(values), buffers)
+
+
+def check_limit(
+    columns: MetricColumns, limits: Limits, over_limit: OverLimit, support: dict[str, int]
+) -> MetricColumns:
+    """Hold the metrics of a data row to the platform's limit.
+
+    Parameters
+    ----------
+    columns : MetricColumns
+        The metrics.
+    limits : Limits
+        The limit.
+    over_limit : {"error", "fit", "keep"}
+        Whether more metrics are an error, whole features are left out, or all are kept.
+    support : dict of str to int
+        Ground truths of each feature in the whole run; ``"fit"`` keeps the features with most of them.
+
+    Raises
+    ------
+    LimitError
+        A data row has more metrics than the platform takes; the error names the worst one and the ways on.
+    """
+    if over_limit not in ("error", "fit", "keep"):
+        raise SettingError(f"over_limit must be error, fit or keep, got {over_limit!r}")
+    per_row = np.bincount(columns.row.codes, minlength=len(columns.row.values))
+    most = limits.metrics_per_data_row
+    if over_limit == "keep" or per_row.max(initial=0) <= most:
+        return columns
+    if over_limit == "fit":
+        return _fit(columns, most, support)
+    worst = int(per_row.argmax())
+    row = f"{columns.kind}:{columns.row.values[worst]}"
+    n = int((per_row > most).sum())
+    raise LimitError(
+        f"{n:,} of {np.count_nonzero(per_row):,} data rows have more than {most} metrics, which the platform refuses. "
+        'Keep the features with the most ground truth (over_limit="fit", --over-limit fit), write fewer metrics '
+        '(metrics=, level=; --metrics, --level), or write all of them for other readers (over_limit="keep", '
+        "--over-limit keep)",
+        [Fault(rule="metrics-per-data-row", message=f"{per_row[worst]} metrics", data_row=row)],
+    )
+
+
+def _fit(columns: MetricColumns, most: int, support: dict[str, int]) -> MetricColumns:
+    """Leave out whole features, those with the least support first, until no data row is over the limit."""
+    keep = columns.feature.codes < 0
+    room = most - np.bincount(columns.row.codes[keep], minlength=len(columns.row.values))
+    order = np.argsort(columns.feature.codes, kind="stable")
+    bounds = np.searchsorted(columns.feature.codes[order], np.arange(len(columns.feature.values) + 1))
+    ranked = sorted(
+        range(len(columns.feature.values)),
+        key=lambda code: (-support.get(columns.feature.values[code], 0), columns.feature.values[code]),
+    )
+    for code in ranked:
+        lines = order[bounds[code] : bounds[code + 1]]
+        used = np.bincount(columns.row.codes[lines], minlength=len(room))
+        if (used <= room).all():
+            room -= used
+            keep[lines] = True
+    # Metrics of the data row alone may be too many; no feature can make room for them.
+    if (room < 0).any():
+        raise LimitError(f"a data row has more than {most} metrics of its own, besides those of its features")
+    return replace(columns.take(keep), fitted=True)
+
+
+def lines_of(columns: MetricColumns) -> pa.Array:
+    """One line of NDJSON per metric, with its newline."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    head = _texts(columns.row, lambda row: f'","dataRow":{{"{columns.kind}":{_json(row)}}}', "")
+    return pc.binary_join_element_wise(
+        '{"uuid":"',
+        uuids_of(columns),
+        head,
+        _texts(columns.name, lambda name: f',"metricName":{_json(name)}', ""),
+        _texts(columns.feature, lambda name: f',"featureName":{_json(name)}', ""),
+        _texts(columns.subclass, lambda name: f',"subclassName":{_json(name)}', ""),
+        ',"metricValue":',
+        columns.value,
+        _texts(columns.aggregation, lambda name: f',"aggregation":{_json(name)}}}\n', "}\n"),
+        pa.scalar(""),
+    )
+
+
+def _json(text: str) -> str:
+    import orjson
+
+    return orjson.dumps(text).decode()
+
+
+def _texts(column: Coded, text: Any, null: str) -> pa.Array:
+    """A text per row, made once per distinct value."""
+    import pyarrow as pa
+
+    distinct = pa.array([*(text(value) for value in column.values), null], pa.string())
+    return distinct.take(pa.array(np.where(column.codes < 0, len(column.values), column.codes)))
+
+
+def uuids_of(columns: MetricColumns) -> pa.Array:
+    """Uuid of each metric: the given one, else the one that follows from its key.
+
+    The same as :func:`labelmetrics.types.metric.metric_uuid`, in columns: one digest per distinct part of the keys.
+    """
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    high, low = np.zeros(len(columns), np.uint64), np.zeros(len(columns), np.uint64)
+    for part, column in (
+        ("data_row", Coded(columns.row.codes, [f"{columns.kind}:{value}" for value in columns.row.values])),
+        ("metric", columns.name),
+        ("feature", columns.feature),
+        ("subclass", columns.subclass),
+    ):
+        digests = [key_digest(part, value) for value in column.values]
+        for half, shift in ((high, 64), (low, 0)):
+            table = np.array([*(digest >> shift & (1 << 64) - 1 for digest in digests), 0], np.uint64)
+            half ^= table[column.codes]
+    high = high & np.uint64(0xFFFF_FFFF_FFFF_0FFF) | np.uint64(0x8000)
+    low = low & np.uint64(0x3FFF_FFFF_FFFF_FFFF) | np.uint64(0x8000_0000_0000_0000)
+    made = _hex(np.column_stack([high, low]))
+    if (columns.uuid.codes < 0).all():
+        return made
+    given = _texts(columns.uuid, str, "")
+    return pc.if_else(pa.array(columns.uuid.codes >= 0), given, made)
+
+
+def _hex(words: NDArray[np.uint64]) -> pa.Array:
+    """Text of uuids given as two words of 64 bits each."""
+    import pyarrow as pa
+
+    digits = np.frombuffer(b"0123456789abcdef", np.uint8)
+    octets = words.astype(">u8").view(np.uint8).reshape(len(words), 16)
+    text = np.full((len(words), 36), ord("-"), np.uint8)
+    at = np.array([0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34])
+    text[:, at], text[:, at + 1] = digits[octets >> 4], digits[octets & 15]
+    offsets = pa.array(np.arange(0, 36 * (len(words) + 1), 36, dtype=np.int32)).buffers()[1]
+    return pa.Array.from_buffers(pa.string(), len(words), [None, offsets, pa.py_buffer(text.tobytes())])

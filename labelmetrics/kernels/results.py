@@ -1,0 +1,165 @@
+"""What a comparison found, as arrays: the part of an evaluation that metrics, summaries and rollups are made from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from labelmetrics.kernels.batch import Bools, Floats, Ints
+from labelmetrics.kernels.comparison import Comparison
+from labelmetrics.kernels.counts import Tally
+from labelmetrics.kernels.thresholds import Grid
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Groups:
+    """Counts and mean overlaps of ``G`` groups, sorted by data row, feature and subclass.
+
+    Parameters
+    ----------
+    row, feature, subclass : ndarray of int64, shape (G,)
+        What each group is about, as indices into the lists of :class:`Results`; subclass is -1 for whole features.
+    n_truth, n_guess : ndarray of int64, shapes (G,) and (L, G)
+        Ground truths and predictions.
+    tp, fp, fn : ndarray of int64, shape (T, L, G)
+        Matched pairs, unmatched predictions, unmatched ground truths at each threshold and level.
+    iou : ndarray of float64, shape (L, G)
+        Mean overlap; NaN where both sides are empty.
+    """
+
+    row: Ints
+    feature: Ints
+    subclass: Ints
+    n_truth: Ints
+    n_guess: Ints
+    tp: Ints
+    fp: Ints
+    fn: Ints
+    iou: Floats
+
+    def __len__(self) -> int:
+        return len(self.row)
+
+    @classmethod
+    def of(cls, tally: Tally, n_features: int, n_subclasses: int = 0) -> Groups:
+        """Groups of a tally whose codes are (data row, feature) or (data row, feature, subclass)."""
+        code = tally.group
+        subclass = np.full(len(code), -1)
+        if n_subclasses:
+            code, subclass = np.divmod(code, n_subclasses)
+        row, feature = np.divmod(code, max(n_features, 1))
+        return cls(
+            row=row,
+            feature=feature,
+            subclass=subclass,
+            n_truth=tally.n_truth,
+            n_guess=tally.n_guess,
+            tp=tally.tp,
+            fp=tally.fp,
+            fn=tally.fn,
+            iou=tally.iou,
+        )
+
+    def take(self, index: Ints | Bools) -> Groups:
+        """The groups at ``index`` (integers or a boolean mask)."""
+        return Groups(
+            row=self.row[index],
+            feature=self.feature[index],
+            subclass=self.subclass[index],
+            n_truth=self.n_truth[index],
+            n_guess=self.n_guess[:, index],
+            tp=self.tp[..., index],
+            fp=self.fp[..., index],
+            fn=self.fn[..., index],
+            iou=self.iou[:, index],
+        )
+
+    def counts(self, threshold: int) -> Ints:
+        """TP, FP, TN and FN at one threshold, shape (L, G, 4)."""
+        tp = self.tp[threshold]
+        return np.stack([tp, self.fp[threshold], np.zeros_like(tp), self.fn[threshold]], axis=-1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Results:
+    """Groups with the names of what they are about.
+
+    Parameters
+    ----------
+    rows : list of str
+        Data rows, sorted by their bytes, those without annotations included.
+    features : list of str
+        Features, sorted.
+    is_classification : ndarray of bool, shape (n_features,)
+        Whether a feature is an answer or a free text.
+    subclasses : list of str
+        Nested answers, sorted.
+    grid : Grid
+        Thresholds and confidence keys.
+    by_feature, by_subclass : Groups
+        The groups.
+    """
+
+    rows: list[str]
+    features: list[str]
+    is_classification: Bools
+    subclasses: list[str]
+    grid: Grid
+    by_feature: Groups
+    by_subclass: Groups
+
+    @classmethod
+    def of(cls, comparison: Comparison) -> Results:
+        """Everything that a comparison counts."""
+        batch = comparison.batch
+        subclasses = comparison.subclass_members.names
+        return cls(
+            rows=batch.rows,
+            features=batch.features,
+            is_classification=batch.is_classification,
+            subclasses=subclasses,
+            grid=comparison.grid,
+            by_feature=Groups.of(comparison.features, len(batch.features)),
+            by_subclass=Groups.of(comparison.subclasses, len(batch.features), len(subclasses)),
+        )
+
+    def of_rows(self, keep: Bools) -> Results:
+        """The results of some of the data rows, as if there had been no others."""
+        renumber = np.cumsum(keep) - 1
+
+        def chosen(groups: Groups) -> Groups:
+            part = groups.take(keep[groups.row])
+            return replace(part, row=renumber[part.row])
+
+        return replace(
+            self,
+            rows=[row for row, stays in zip(self.rows, keep.tolist(), strict=True) if stays],
+            by_feature=chosen(self.by_feature),
+            by_subclass=chosen(self.by_subclass),
+        )
+
+    def row_counts(self, threshold: int, *, classification: bool) -> tuple[Ints, Ints]:
+        """Data rows that have objects (or answers), and their summed counts, shape (L, n, 4)."""
+        groups = self.by_feature.take(self.is_classification[self.by_feature.feature] == classification)
+        starts = _starts(groups.row)
+        if not len(starts):
+            return starts, np.zeros((self.grid.n_levels, 0, 4), np.int64)
+        return groups.row[starts], np.add.reduceat(groups.counts(threshold), starts, axis=1)
+
+    def row_iou(self) -> tuple[Ints, Floats]:
+        """Data rows that have a feature, and the unweighted mean overlap of their features, shape (L, n)."""
+        groups = self.by_feature
+        starts = _starts(groups.row)
+        if not len(starts):
+            return starts, np.zeros((self.grid.n_levels, 0))
+        defined = ~np.isnan(groups.iou)
+        total = np.add.reduceat(np.where(defined, groups.iou, 0.0), starts, axis=1)
+        count = np.add.reduceat(defined, starts, axis=1, dtype=np.int64)
+        mean = np.full(total.shape, np.nan)
+        np.divide(total, count, out=mean, where=count > 0)
+        return groups.row[starts], mean
+
+
+def _starts(row: Ints) -> Ints:
+    return np.flatnonzero(np.diff(row, prepend=-1))
