@@ -9,6 +9,8 @@ from collections.abc import Callable, Mapping
 from typing import Annotated, Any, Self, TypeVar, cast
 
 from pydantic import (
+    AliasChoices,
+    AliasGenerator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -156,7 +158,10 @@ class Model(BaseModel):
     """
 
     model_config = ConfigDict(
-        alias_generator=wire_name,
+        # Choices of one, since signatures would show a plain alias instead of the Python name.
+        alias_generator=AliasGenerator(
+            validation_alias=lambda name: AliasChoices(wire_name(name)), serialization_alias=wire_name
+        ),
         validate_by_name=True,
         validate_by_alias=True,
         validate_assignment=True,

@@ -8,7 +8,7 @@ from hashlib import blake2b
 from typing import Annotated, Any, Self
 from uuid import UUID
 
-from pydantic import AfterValidator, Field, WrapValidator, field_validator, model_validator
+from pydantic import AfterValidator, AliasChoices, Field, WrapValidator, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 from pydantic_core.core_schema import ValidatorFunctionWrapHandler
 
@@ -140,7 +140,7 @@ class ScalarMetric(_Metric):
     value: Annotated[
         ScalarMetricValue | ScalarMetricConfidenceValue,
         either(lambda value: ScalarMetricConfidenceValue if isinstance(value, Mapping) else ScalarMetricValue),
-    ] = Field(validation_alias="metricValue", serialization_alias="metricValue")
+    ] = Field(validation_alias=AliasChoices("metricValue"), serialization_alias="metricValue")
     aggregation: ScalarMetricAggregation = ScalarMetricAggregation.ARITHMETIC_MEAN
 
     @field_validator("aggregation", mode="before")
@@ -184,7 +184,7 @@ class ConfusionMatrixMetric(_Metric):
                 ConfusionMatrixMetricConfidenceValue if isinstance(value, Mapping) else ConfusionMatrixMetricValue
             )
         ),
-    ] = Field(validation_alias="metricValue", serialization_alias="metricValue")
+    ] = Field(validation_alias=AliasChoices("metricValue"), serialization_alias="metricValue")
     aggregation: ConfusionMatrixAggregation = ConfusionMatrixAggregation.CONFUSION_MATRIX
 
     @field_validator("aggregation", mode="before")
