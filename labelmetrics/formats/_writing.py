@@ -9,6 +9,7 @@ from uuid import uuid4
 
 import orjson
 
+from labelmetrics.errors import AnnotationError
 from labelmetrics.formats._parsing import BENCHMARK
 from labelmetrics.types import (
     ConfusionMatrixMetric,
@@ -47,6 +48,13 @@ def to_lines(label: Label) -> Iterator[dict[str, Any]]:
         JSON values only. Each line has a uuid: the given one, else for metrics one that follows from the metric key
         (:func:`~labelmetrics.types.metric.metric_uuid`), else a random one.
 
+    Raises
+    ------
+    DataRowError
+        The label's data row has an external id only.
+    AnnotationError
+        The label holds something else than annotations, or an object twice on one frame, or a mask without pixels.
+
     Examples
     --------
     >>> from labelmetrics.types import ImageData, Label, ScalarMetric
@@ -62,6 +70,8 @@ def to_lines(label: Label) -> Iterator[dict[str, Any]]:
             objects.append(annotation)
         elif isinstance(annotation, VideoClassificationAnnotation):
             answers.append(annotation)
+        elif not isinstance(annotation, Annotation):  # lists can be extended without a check
+            raise AnnotationError(f"the label of {data_row.key[1]} holds what is no annotation: {annotation!r:.80}")
         else:
             yield _line(annotation, annotation.to_line(), data_row, label)
     for track in tracks(objects):

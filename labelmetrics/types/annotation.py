@@ -110,8 +110,6 @@ class ObjectAnnotation(Scored, Feature, Annotation):
 
     def _flat(self, fields: dict[str, Any]) -> dict[str, Any]:
         """The geometry under the name of its kind, and what lines hold beside it moved there."""
-        if "value" not in fields:
-            return fields
         key = self.value.wire_key
         fields[key] = geometry = fields.pop("value")
         for name in _BESIDE.get(key, ((), None))[0]:

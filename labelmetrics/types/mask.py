@@ -164,7 +164,7 @@ class MaskData(Model):
         if not isinstance(value, np.ndarray) or value.dtype not in (np.uint8, np.bool_):
             found = getattr(value, "dtype", type(value).__name__)
             raise PydanticCustomError("image", "expected an array of uint8, got {found}", {"found": str(found)})
-        if value.ndim not in (2, 3) or not value.size:
+        if not value.size or not (value.ndim == 2 or (value.ndim == 3 and value.shape[2] in (1, 3, 4))):
             shape = str(value.shape)
             raise PydanticCustomError("image", "expected shape (height, width, 3), got {shape}", {"shape": shape})
         return value
@@ -232,7 +232,8 @@ class MaskData(Model):
         import numpy as np
 
         if self.arr is not None:
-            return cast("NDArray[np.uint8]", self.arr.astype(np.uint8, copy=False))
+            pixels: NDArray[np.uint8] = self.arr.astype(np.uint8, copy=False)
+            return pixels[:, :, :3] if pixels.ndim == 3 else pixels
         if self.rle is not None:
             _check_area(*self.rle["size"])
             return rle_module.decode(self.rle).astype(np.uint8)

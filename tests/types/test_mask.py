@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import copy
 import io
+import pickle
 import struct
 import zlib
 
@@ -154,6 +156,23 @@ def test_bad_2d_arrays(bad):
 
 def test_integers_are_fine_for_2d_arrays():
     assert MaskData.from_2D_arr(np.array([[0, 255]])).value.tolist() == [[[0, 0, 0], [255, 255, 255]]]
+
+
+def test_channels():
+    pixels = np.array([[0, 7]], np.uint8)
+    for n in (1, 3, 4):
+        data = MaskData(arr=np.dstack([pixels] * n))
+        assert Mask(mask=data, color=(7, 7, 7)).rle() == Mask(mask=data).rle() == rle.encode(pixels > 0)
+    with pytest.raises(ValidationError):
+        MaskData(arr=np.dstack([pixels] * 2))
+
+
+def test_copies():
+    mask = Mask(mask=MaskData(arr=np.array([[0, 1]], np.uint8)), color=1)
+    mask.rle()
+    for again in (pickle.loads(pickle.dumps(mask)), copy.deepcopy(mask), mask.model_copy(deep=True)):
+        assert again == mask
+        assert again.rle() == mask.rle()
 
 
 def test_something_must_be_given():
