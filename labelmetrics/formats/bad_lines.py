@@ -52,6 +52,12 @@ class BadLines:
             where = {"file": first.file, "line": first.line, "reason": reason, "text": text.decode(errors="replace")}
             self._refused.append(orjson.dumps(where) + b"\n")
 
+    def extend(self, other: BadLines) -> None:
+        """Take over what another has collected."""
+        self.count += other.count
+        self.faults += other.faults[: KEPT - len(self.faults)]
+        self._refused += other._refused
+
     def close(self) -> None:
         """Write the refused lines, and raise unless they may be passed over.
 

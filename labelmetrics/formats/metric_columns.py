@@ -80,6 +80,16 @@ class MetricColumns:
             value=self.value.take(pa.array(positions)),
         )
 
+    def table(self) -> pa.Table:
+        """The metrics as an Arrow table."""
+        import pyarrow as pa
+
+        names = {"data_row": self.row, "metric_name": self.name, "feature_name": self.feature}
+        names |= {"subclass_name": self.subclass, "aggregation": self.aggregation}
+        texts = {name: pa.array(column.decode(), pa.string()) for name, column in names.items()}
+        aggregation = texts.pop("aggregation")
+        return pa.table({"uuid": uuids_of(self), **texts, "value": self.value, "aggregation": aggregation})
+
 
 def metric_columns(
     results: Results,

@@ -1,0 +1,784 @@
+"""Many data rows at once: ``evaluate`` compares, an ``Evaluation`` keeps everything that was found."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+from labelmetrics import __version__
+from labelmetrics.confusion import ConfusionTable, confusion_table
+from labelmetrics.errors import Fault, InputError, SettingError
+from labelmetrics.explanation import Explanation, explain
+from labelmetrics.formats.bad_lines import BadLines, OnBadLine
+from labelmetrics.formats.data_rows import Missing, Rows, diagonals, settle
+from labelmetrics.formats.evaluation_tables import (
+    counts_table,
+    iou_table,
+    objects_table,
+    pairs_table,
+    results_of_tables,
+)
+from labelmetrics.formats.inputs import Format, Geometry, read_sides
+from labelmetrics.formats.lmeval import TABLES, read_manifest, read_table, write_folder
+from labelmetrics.formats.manifest import Counts, Digests, Manifest, Provenance, Settings
+from labelmetrics.formats.metric_columns import (
+    Level,
+    MetricColumns,
+    OverLimit,
+    check_limit,
+    lines_of,
+    metric_columns,
+)
+from labelmetrics.formats.ndjson import parse_line
+from labelmetrics.formats.output import write_chunks
+from labelmetrics.formats.rebuild import annotations_by_row
+from labelmetrics.kernels.batch import Columns, DataRowKey
+from labelmetrics.kernels.buffer import DEFAULT_BUFFER, Buffer
+from labelmetrics.kernels.comparison import Comparison, compare
+from labelmetrics.kernels.counts import Matching
+from labelmetrics.kernels.digest import digest
+from labelmetrics.kernels.join import AnswerNames
+from labelmetrics.kernels.miou import Masks
+from labelmetrics.kernels.results import Results
+from labelmetrics.kernels.thresholds import Confidences, Grid, read_confidences, read_thresholds, threshold_name
+from labelmetrics.limits import Limits
+from labelmetrics.matches import Matches
+from labelmetrics.summary import Summary
+from labelmetrics.types import ConfusionMatrixMetric, GenericDataRowData, Label, ScalarMetric
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+__all__ = ["Evaluation", "evaluate", "load"]
+
+Metric = ScalarMetric | ConfusionMatrixMetric
+CustomMetric = Callable[[list[Any], list[Any]], Iterable[Metric]]
+Progress = Callable[[str, float], object]
+BUILT_IN = ("confusion_matrix", "miou")
+
+
+def evaluate(
+    ground_truths: Any,
+    predictions: Any,
+    *,
+    iou: float | Iterable[float] = 0.5,
+    confidences: Confidences = None,
+    include_subclasses: bool = False,
+    matching: Matching = "platform",
+    masks: Masks = "auto",
+    buffer: Buffer = DEFAULT_BUFFER,
+    answer_names: AnswerNames = "auto",
+    data_rows: Any = None,
+    missing_ground_truth: Missing = "error",
+    missing_predictions: Missing = "empty",
+    custom: Sequence[CustomMetric] = (),
+    format: Format | None = None,
+    geometry: Geometry | None = None,
+    workers: int | None = None,
+    progress: Progress | None = None,
+    on_bad_line: OnBadLine = "error",
+    max_bad_lines: int | None = None,
+    bad_lines: str | Path | None = None,
+) -> Evaluation:
+    """Compare the predictions of many data rows with their ground truth.
+
+    Parameters
+    ----------
+    ground_truths, predictions : path, Arrow table, iterable of Label or of annotation lines
+        The two sides. Paths name platform NDJSON (also gzip and zstd), COCO files or the platform's export.
+    iou : float or iterable of float, default 0.5
+        Overlap that a match must exceed (reach, with ``matching="coco"``), in (0, 1); one metric name each.
+    confidences : sequence of float, int or "auto", optional
+        Confidence keys: 2 to 15 values in [0, 1], a number n for 0, 1/n, ... (n-1)/n, or ten quantiles.
+    include_subclasses : bool, default False
+        Whether a pair matches only where its nested answers are equal, and their agreement counts in the mean overlap.
+    matching : {"platform", "coco"}
+        Highest overlap first, or predictions in falling confidence with COCO's rules for crowds.
+    masks : {"auto", "semantic", "instance"}
+        Mean overlap of masks: pixels of their union, or one to one; ``"auto"`` is semantic without subclasses.
+    buffer : float, str or mapping, default 70.0
+        How far points and lines are widened: pixels, a share of the image's diagonal (``"2%"``), or one per feature.
+    answer_names : {"auto", "answer", "question/answer"}
+        How features of answers are named; ``"auto"`` names the question where two of them share an answer.
+    data_rows : path, Arrow table, DataFrame or iterable of mappings, optional
+        Which data rows there are: id, globalKey, mediaPath, width, height, split, metadata.
+    missing_ground_truth : {"error", "empty", "skip"}
+        What predictions mean on a data row without any ground truth.
+    missing_predictions : {"empty", "skip", "error"}
+        What a data row without any prediction means.
+    custom : sequence of callable
+        Each is called with the ground truths and the predictions of one data row and returns metric annotations.
+    format : {"coco", "ndjson", "labelbox-export"}, optional
+        Format of the files; found out unless given.
+    geometry : {"bbox", "segm"}, optional
+        What is read from COCO files; boxes unless given.
+    workers : int, optional
+        How many threads read; the result does not depend on it.
+    progress : callable, optional
+        Called with the name of a step and the share of the work that is done.
+    on_bad_line : {"error", "skip"}
+        Whether lines that cannot be read are an error or passed over.
+    max_bad_lines : int, optional
+        Most lines that may be passed over.
+    bad_lines : path, optional
+        File for refused lines, each with its reason.
+
+    Returns
+    -------
+    Evaluation
+        Everything that was found.
+
+    Raises
+    ------
+    InputError
+        Input that cannot be read, with every fault and its place.
+    DataRowError
+        The data rows of the two sides do not fit together.
+    AnnotationError
+        Annotations that cannot be compared.
+    SettingError
+        A parameter that cannot be used.
+
+    Examples
+    --------
+    >>> from labelmetrics.types import ImageData, Label, ObjectAnnotation, Point, Rectangle
+    >>> def label(row, *lefts):
+    ...     boxes = [Rectangle(start=Point(x=x, y=0), end=Point(x=x + 4, y=4)) for x in lefts]
+    ...     annotations = [ObjectAnnotation(name="cat", value=box) for box in boxes]
+    ...     return Label(data=ImageData(global_key=row), annotations=annotations)
+    >>> evaluation = evaluate([label("a", 0, 20), label("b")], [label("a", 1), label("b", 0)])
+    >>> [(line["metricName"], line["metricValue"]) for line in evaluation.lines()]
+    [('custom_iou', 0.3), ('50pct_iou', [1, 0, 0, 1]), ('custom_iou', 0.0), ('50pct_iou', [0, 1, 0, 0])]
+    """
+    report = progress or (lambda step, share: None)
+    thresholds = read_thresholds(iou)
+    log = BadLines(on_bad_line, max_bad_lines, bad_lines)
+    report("reading", 0.0)
+    sides = read_sides(
+        ground_truths,
+        predictions,
+        format=format,
+        geometry=geometry,
+        data_rows=data_rows,
+        bad_lines=log,
+        workers=workers,
+    )
+    log.close()
+    report("comparing", 0.4)
+    truth, guess, rows = settle(
+        sides.ground_truth,
+        sides.prediction,
+        sides.table,
+        missing_ground_truth=missing_ground_truth,
+        missing_predictions=missing_predictions,
+    )
+    grid = Grid(thresholds, read_confidences(confidences, guess.confidence))
+    comparison = compare(
+        truth,
+        guess,
+        grid=grid,
+        include_subclasses=include_subclasses,
+        matching=matching,
+        masks=masks,
+        buffer=buffer,
+        answer_names=answer_names,
+        rows=rows.keys,
+        diagonals=diagonals(rows),
+        canonical=sides.canonical,
+    )
+    results = Results.of(comparison)
+    settings = Settings(
+        iou=list(thresholds),
+        confidences=list(grid.keys),
+        include_subclasses=include_subclasses,
+        matching=matching,
+        masks=masks,
+        buffer={**buffer} if isinstance(buffer, Mapping) else buffer if isinstance(buffer, str) else float(buffer),
+        answer_names=answer_names,
+        missing_ground_truth=missing_ground_truth,
+        missing_predictions=missing_predictions,
+        geometry=geometry,
+        format=format,
+    )
+    report("custom metrics", 0.8)
+    evaluation = Evaluation(
+        results=results,
+        data_rows=rows.table,
+        manifest=_manifest(results, settings, rows, (truth, guess), comparison),
+        custom=_run_custom(custom, truth, guess, rows),
+        _tables=_Compared(comparison, (truth, guess)),
+    )
+    report("done", 1.0)
+    return evaluation
+
+
+def load(path: str | Path) -> Evaluation:
+    """Open an evaluation file.
+
+    Raises
+    ------
+    InputError
+        The path is no evaluation file, or a table of it is damaged.
+
+    Examples
+    --------
+    >>> load("results.lmeval").summary()  # doctest: +SKIP
+    """
+    manifest = read_manifest(path)
+    table = read_table(path, "data_rows")
+    results = results_of_tables(
+        read_table(path, "counts"),
+        read_table(path, "iou"),
+        rows=table.column(manifest.key_kind).to_pylist(),
+        features=manifest.features,
+        classifications=manifest.classifications,
+        subclasses=manifest.subclasses,
+        grid=Grid(tuple(manifest.settings.iou), tuple(manifest.confidence_keys)),
+    )
+    import orjson
+
+    lines = (orjson.loads(line) for line in read_table(path, "metrics").column("line").to_pylist())
+    custom = [(line["dataRow"][manifest.key_kind], _metric(line)) for line in lines]
+    return Evaluation(results=results, data_rows=table, manifest=manifest, custom=custom, _tables=_Stored(Path(path)))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evaluation:
+    """Everything that one comparison of predictions with ground truth found.
+
+    Made by :func:`evaluate` and :func:`load`.
+
+    Parameters
+    ----------
+    results : Results
+        Counts and mean overlaps of every data row, feature and subclass.
+    data_rows : pyarrow.Table
+        One row per data row, in the order of ``results.rows``.
+    manifest : Manifest
+        Settings, key grid, digests of both inputs, and counts.
+    custom : list of (str, metric)
+        Custom metrics with the key of their data row.
+    """
+
+    results: Results
+    data_rows: pa.Table
+    manifest: Manifest
+    custom: list[tuple[str, Metric]] = field(default_factory=list)
+    _tables: _Tables
+
+    @property
+    def key_kind(self) -> str:
+        """Kind of the data-row keys: ``"id"`` or ``"globalKey"``."""
+        return self.manifest.key_kind
+
+    @property
+    def objects(self) -> pa.Table:
+        """One row per ground truth and prediction: what it is, and what became of it at each threshold."""
+        return self._tables.objects
+
+    @property
+    def pairs(self) -> pa.Table:
+        """Pairs of a ground truth and a prediction that overlap, by ``object`` number."""
+        return self._tables.pairs
+
+    def __repr__(self) -> str:
+        counts = self.manifest.counts
+        return (
+            f"<Evaluation of {counts.data_rows:,} data rows: {counts.ground_truths:,} ground truths, "
+            f"{counts.predictions:,} predictions, {counts.features:,} features>"
+        )
+
+    def _repr_html_(self) -> str:
+        return self.summary()._repr_html_()
+
+    def _threshold(self, iou: float | None) -> int:
+        thresholds = self.results.grid.thresholds
+        if iou is None:
+            return 0
+        if iou not in thresholds:
+            raise SettingError(f"iou {iou:g} was not evaluated; there is {', '.join(f'{t:g}' for t in thresholds)}")
+        return thresholds.index(iou)
+
+    def summary(self, *, iou: float | None = None, confidence: float | None = None, nearest: bool = False) -> Summary:
+        """Counts, precision, recall, F1 and mean overlap, per feature and overall.
+
+        Parameters
+        ----------
+        iou : float, optional
+            One of the thresholds; the lowest unless given.
+        confidence : float, optional
+            One of the confidence keys; all predictions count unless given.
+        nearest : bool, default False
+            Whether a confidence between two keys takes the lower one instead of being an error.
+
+        Raises
+        ------
+        SettingError
+            A threshold or confidence that was not evaluated.
+        """
+        return Summary.of(
+            self.results,
+            threshold=self._threshold(iou),
+            confidence=confidence,
+            nearest=nearest,
+            matching=self.manifest.settings.matching,
+        )
+
+    @property
+    def matches(self) -> Matches:
+        """One row per object at the lowest threshold: outcome, partner, overlap, confidence, reason."""
+        return self.matches_at(None)
+
+    def matches_at(self, iou: float | None) -> Matches:
+        """One row per object at one of the thresholds.
+
+        Raises
+        ------
+        SettingError
+            A threshold that was not evaluated.
+        """
+        name = threshold_name(self.results.grid.thresholds[self._threshold(iou)])
+        return Matches.of(self.objects, name)
+
+    def explain(self, data_row: str | DataRowKey, *, iou: float | None = None) -> Explanation:
+        """Say what became of each annotation of a data row, and why.
+
+        Parameters
+        ----------
+        data_row : str
+            Key of the data row, also as ``"globalKey:..."`` or ``"id:..."``.
+        iou : float, optional
+            One of the thresholds; the lowest unless given.
+
+        Raises
+        ------
+        SettingError
+            There is no such data row, or the threshold was not evaluated.
+        """
+        key = self._row_key(str(data_row))
+        return explain(self.matches_at(iou), key, self.results.grid.thresholds[self._threshold(iou)])
+
+    def _row_key(self, text: str) -> str:
+        """Key of a data row of this evaluation, given in any of its forms."""
+        kind, _, value = text.partition(":")
+        if kind in ("id", "globalKey") and value:
+            column: list[str | None] = self.data_rows.column(kind).to_pylist()
+            if value in column:
+                return str(self.results.rows[column.index(value)])
+        if text not in self.results.rows:
+            import difflib
+
+            near = difflib.get_close_matches(text, self.results.rows, n=3)
+            hint = f"; near it are {', '.join(near)}" if near else ""
+            raise SettingError(f"there is no data row {text!r} in this evaluation{hint}")
+        return text
+
+    def confusion_table(self, *, iou: float | None = None) -> ConfusionTable:
+        """Class by class: what ground truths were predicted as, with background, matched regardless of class.
+
+        Parameters
+        ----------
+        iou : float, optional
+            Overlap that a match must exceed; the lowest threshold of the evaluation unless given. At least 0.1.
+        """
+        threshold = self.results.grid.thresholds[0] if iou is None else read_thresholds(iou)[0]
+        return confusion_table(self.objects, self.pairs, threshold)
+
+    def slice(
+        self,
+        data_rows: Collection[str] | Callable[[Mapping[str, Any]], bool] | None = None,
+        *,
+        split: str | None = None,
+    ) -> Evaluation:
+        """Keep some of the data rows, as if only they had been evaluated.
+
+        Parameters
+        ----------
+        data_rows : collection of str or callable, optional
+            Keys of data rows, or a function of one row of the table (``metadata`` as a dict) that says if it stays.
+        split : str, optional
+            Keep the data rows of this split.
+
+        Raises
+        ------
+        SettingError
+            A data row that is not in the evaluation.
+        """
+        keep = np.ones(len(self.results.rows), bool)
+        if callable(data_rows):
+            keep &= np.array([bool(data_rows(row)) for row in self._described()], bool)
+        elif data_rows is not None:
+            wanted = {self._row_key(str(row)) for row in data_rows}
+            keep &= np.array([row in wanted for row in self.results.rows], bool)
+        if split is not None:
+            keep &= np.array([value == split for value in self.data_rows.column("split").to_pylist()], bool)
+        results = self.results.of_rows(keep)
+        rows = set(results.rows)
+        tables = _Sliced(self._tables, results.rows)
+        counts = self.manifest.counts
+        return replace(
+            self,
+            results=results,
+            data_rows=self.data_rows.filter(keep),
+            custom=[(row, metric) for row, metric in self.custom if row in rows],
+            manifest=self.manifest.model_copy(
+                update={
+                    "counts": counts.model_copy(
+                        update={
+                            "data_rows": len(results.rows),
+                            "ground_truths": int(results.by_feature.n_truth.sum()),
+                            "predictions": int(results.by_feature.n_guess[0].sum()),
+                        }
+                    )
+                }
+            ),
+            _tables=tables,
+        )
+
+    def _described(self) -> Iterator[dict[str, Any]]:
+        import orjson
+
+        for row in self.data_rows.to_pylist():
+            yield {**row, "metadata": orjson.loads(row["metadata"]) if row["metadata"] else {}}
+
+    def with_metrics(self, lines: Iterable[Mapping[str, Any] | Metric]) -> Evaluation:
+        """Add metric annotations; one with a key that is there already replaces it.
+
+        Parameters
+        ----------
+        lines : iterable of mapping or metric
+            Metric lines, or metric models with ``data_row``.
+
+        Raises
+        ------
+        InputError
+            A line is no metric line, or its data row is not in the evaluation.
+        """
+        added = []
+        for number, line in enumerate(lines, 1):
+            metric = _metric(line) if isinstance(line, Mapping) else line
+            if not isinstance(metric, ScalarMetric | ConfusionMatrixMetric) or metric.data_row is None:
+                raise InputError(f"item {number} is no metric with a data row")
+            try:
+                row = self._row_key(":".join(metric.data_row.key))
+            except SettingError as error:
+                raise InputError(f"item {number}: {error}") from error
+            added.append((row, metric))
+        known = {_key(row, metric): (row, metric) for row, metric in [*self.custom, *added]}
+        return replace(self, custom=list(known.values()))
+
+    def metric_columns(
+        self,
+        *,
+        metrics: Collection[str] | None = None,
+        level: Collection[Level] | None = None,
+        over_limit: OverLimit = "error",
+        limits: Limits | None = None,
+    ) -> MetricColumns:
+        """Metric annotations as columns; parameters as in :meth:`lines`."""
+        names = {metric.metric_name for _, metric in self.custom}
+        wanted = {*BUILT_IN, *names} if metrics is None else {metrics} if isinstance(metrics, str) else set(metrics)
+        unknown = sorted(str(name) for name in wanted - set(BUILT_IN) - names)
+        if unknown:
+            known = ", ".join(map(str, [*BUILT_IN, *sorted(filter(None, names))]))
+            raise SettingError(f"unknown metrics {', '.join(unknown)}; there are {known}")
+        columns = metric_columns(
+            self.results,
+            self.key_kind,
+            metrics=wanted,  # type: ignore[arg-type]
+            level=[level] if isinstance(level, str) else level,  # type: ignore[list-item]
+            custom=self.custom,
+        )
+        return check_limit(columns, limits or Limits(), over_limit, self._support())
+
+    def _support(self) -> dict[str, int]:
+        groups = self.results.by_feature
+        support = np.bincount(groups.feature, groups.n_truth, minlength=len(self.results.features))
+        return dict(zip(self.results.features, support.astype(int).tolist(), strict=True))
+
+    def lines(
+        self,
+        *,
+        metrics: Collection[str] | None = None,
+        level: Collection[Level] | None = None,
+        over_limit: OverLimit = "error",
+        limits: Limits | None = None,
+    ) -> Iterator[dict[str, Any]]:
+        """Iterate over metric lines: dicts as they go on the wire.
+
+        Parameters
+        ----------
+        metrics : collection of str, optional
+            ``"confusion_matrix"``, ``"miou"``, names of custom metrics; all unless given.
+        level : collection of {"data_row", "feature", "subclass"}, optional
+            Levels; matrices by feature and mean overlaps by data row unless given.
+        over_limit : {"error", "fit", "keep"}
+            What to do about data rows with more metrics than the platform takes.
+        limits : Limits, optional
+            The platform's limits.
+
+        Raises
+        ------
+        LimitError
+            A data row has too many metrics.
+        SettingError
+            A metric or level that does not exist.
+        """
+        import orjson
+
+        columns = self.metric_columns(metrics=metrics, level=level, over_limit=over_limit, limits=limits)
+        for line in lines_of(columns):
+            yield orjson.loads(line.as_py())
+
+    def labels(
+        self, *, metrics: Collection[str] | None = None, level: Collection[Level] | None = None, **options: Any
+    ) -> Iterator[Label]:
+        """Iterate over labels that hold the metric annotations of their data row; parameters as in :meth:`lines`."""
+        name = "uid" if self.key_kind == "id" else "global_key"
+        found: list[Metric] = []
+        current: str | None = None
+        for line in self.lines(metrics=metrics, level=level, **options):
+            row = line["dataRow"][self.key_kind]
+            if row != current and found:
+                yield Label(data=GenericDataRowData(**{name: current}), annotations=found)
+                found = []
+            current = row
+            found.append(_metric(line))
+        if found:
+            yield Label(data=GenericDataRowData(**{name: current}), annotations=found)
+
+    def write_ndjson(
+        self,
+        path: str | Path,
+        *,
+        metrics: Collection[str] | None = None,
+        level: Collection[Level] | None = None,
+        over_limit: OverLimit = "error",
+        limits: Limits | None = None,
+    ) -> Provenance:
+        """Write metric lines, and beside them ``PATH.provenance.json``; parameters as in :meth:`lines`.
+
+        Parameters
+        ----------
+        path : path
+            The file; packed if it ends in ``.gz`` or ``.zst``; ``"-"`` is standard output, without a sidecar.
+
+        Returns
+        -------
+        Provenance
+            What the sidecar says.
+        """
+        columns = self.metric_columns(metrics=metrics, level=level, over_limit=over_limit, limits=limits)
+        text = _text_of(lines_of(columns))
+        provenance = Provenance(
+            labelmetrics=__version__,
+            settings=self.manifest.settings,
+            confidence_keys=self.manifest.confidence_keys,
+            digests=self.manifest.digests,
+            fitted=columns.fitted,
+            lines=len(columns),
+            digest_of_lines=hashlib.sha256(text).hexdigest(),
+        )
+        write_chunks(path, [text])
+        if str(path) != "-":
+            write_chunks(f"{path}.provenance.json", [provenance.model_dump_json(indent=2).encode() + b"\n"])
+        return provenance
+
+    def write_parquet(self, path: str | Path, **options: Any) -> None:
+        """Write metric annotations as a Parquet table, one row each; options as in :meth:`lines`.
+
+        The columns are ``uuid``, ``data_row``, ``metric_name``, ``feature_name``, ``subclass_name``, ``value`` (JSON)
+        and ``aggregation``.
+        """
+        from labelmetrics.formats.output import write_table
+
+        write_table(path, self.metric_columns(**options).table())
+
+    def save(self, path: str | Path) -> None:
+        """Write the evaluation file ``path``, a folder that usually ends in ``.lmeval``.
+
+        Raises
+        ------
+        InputError
+            Something that is no evaluation file is in the way, or the folder cannot be written.
+        """
+        import pyarrow as pa
+
+        kind = self.key_kind
+        lines = [
+            _json({**metric.to_line(), "dataRow": {kind: row}})
+            for row, metric in sorted(self.custom, key=lambda item: _key(*item))
+        ]
+        tables = {
+            "objects": self.objects,
+            "pairs": self.pairs,
+            "counts": counts_table(self.results),
+            "iou": iou_table(self.results),
+            "data_rows": self.data_rows,
+            "metrics": pa.table({"line": pa.array(lines, pa.string())}),
+        }
+        write_folder(path, self.manifest, {name: tables[name] for name in TABLES})
+
+    def to_flat_dict(self, *, iou: float | None = None, confidence: float | None = None) -> dict[str, float]:
+        """Numbers of :meth:`summary` as one flat dict, for experiment trackers."""
+        return self.summary(iou=iou, confidence=confidence).to_flat_dict()
+
+
+class _Tables(Protocol):
+    """Where the tables of objects and pairs come from."""
+
+    @property
+    def objects(self) -> pa.Table: ...
+
+    @property
+    def pairs(self) -> pa.Table: ...
+
+
+class _Compared:
+    """Made from a comparison when they are asked for."""
+
+    def __init__(self, comparison: Comparison, columns: tuple[Columns, Columns]) -> None:
+        self._comparison, self._columns = comparison, columns
+
+    @cached_property
+    def objects(self) -> pa.Table:
+        return objects_table(self._comparison, self._columns)
+
+    @cached_property
+    def pairs(self) -> pa.Table:
+        return pairs_table(self._comparison)
+
+
+class _Stored:
+    """Read from an evaluation file when they are asked for."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    @cached_property
+    def objects(self) -> pa.Table:
+        return read_table(self._path, "objects")
+
+    @cached_property
+    def pairs(self) -> pa.Table:
+        return read_table(self._path, "pairs")
+
+
+class _Sliced:
+    """Those rows of other tables that belong to some data rows."""
+
+    def __init__(self, whole: _Tables, rows: Sequence[str]) -> None:
+        self._whole, self._rows = whole, rows
+
+    @cached_property
+    def objects(self) -> pa.Table:
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        objects = self._whole.objects
+        return objects.filter(pc.is_in(objects.column("data_row").cast(pa.string()), pa.array(self._rows, pa.string())))
+
+    @cached_property
+    def pairs(self) -> pa.Table:
+        import pyarrow.compute as pc
+
+        pairs = self._whole.pairs
+        return pairs.filter(pc.is_in(pairs.column("ground_truth"), self.objects.column("object").combine_chunks()))
+
+
+def _manifest(
+    results: Results, settings: Settings, rows: Rows, columns: tuple[Columns, Columns], comparison: Comparison
+) -> Manifest:
+    batch = comparison.batch
+    return Manifest(
+        labelmetrics=__version__,
+        settings=settings,
+        key_kind="id" if rows.kind == "id" else "globalKey",
+        digests=Digests(ground_truth=digest(columns[0]), prediction=digest(columns[1])),
+        counts=Counts(
+            data_rows=len(rows.keys),
+            ground_truths=len(batch.ground_truth),
+            predictions=len(batch.prediction),
+            features=len(results.features),
+            subclasses=len(results.subclasses),
+        ),
+        features=results.features,
+        classifications=[
+            name
+            for name, is_class in zip(results.features, results.is_classification.tolist(), strict=True)
+            if is_class
+        ],
+        subclasses=results.subclasses,
+        confidence_keys=list(results.grid.keys),
+    )
+
+
+def _run_custom(
+    functions: Sequence[CustomMetric], truth: Columns, guess: Columns, rows: Rows
+) -> list[tuple[str, Metric]]:
+    found: dict[tuple[str, ...], tuple[str, Metric]] = {}
+    if not functions:
+        return []
+    for row, truths, guesses in zip(
+        rows.keys, annotations_by_row(truth, rows.keys), annotations_by_row(guess, rows.keys), strict=True
+    ):
+        for function in functions:
+            name = getattr(function, "__name__", repr(function))
+            try:
+                metrics = list(function(truths, guesses))
+            except Exception as error:
+                raise InputError(
+                    f"the custom metric {name} failed on data row {rows.kind}:{row}: {type(error).__name__}: {error}"
+                ) from error
+            for metric in metrics:
+                if not isinstance(metric, ScalarMetric | ConfusionMatrixMetric):
+                    raise InputError(
+                        f"the custom metric {name} returned {type(metric).__name__} on data row {rows.kind}:{row}, not "
+                        "a ScalarMetric or ConfusionMatrixMetric"
+                    )
+                if metric.metric_name is None:
+                    raise InputError(f"the custom metric {name} returned a metric without metric_name")
+                key = _key(row, metric)
+                if key in found:
+                    fault = Fault(
+                        rule="duplicate-metric-key",
+                        message=f"{name} gives this metric a second time",
+                        data_row=f"{rows.kind}:{row}",
+                        metric_key="/".join(filter(None, key[1:])),
+                    )
+                    raise InputError("a custom metric is given twice", [fault])
+                found[key] = (row, metric)
+    return list(found.values())
+
+
+def _key(row: str, metric: Metric) -> tuple[str, ...]:
+    """Metric key; what an upsert replaces."""
+    return (row, metric.metric_name or "", metric.feature_name or "", metric.subclass_name or "")
+
+
+def _metric(line: Mapping[str, Any]) -> Metric:
+    metric = parse_line(line)[0].annotation
+    if not isinstance(metric, ScalarMetric | ConfusionMatrixMetric):
+        raise InputError("a line holds no metric")
+    return metric
+
+
+def _json(line: Mapping[str, Any]) -> str:
+    import orjson
+
+    return orjson.dumps(line).decode()
+
+
+def _text_of(lines: pa.Array) -> bytes:
+    """The text of all lines: their values lie behind one another in memory."""
+    if not len(lines):
+        return b""
+    _, offsets, data = lines.buffers()
+    first, last = np.frombuffer(offsets, np.int32)[[lines.offset, lines.offset + len(lines)]].tolist()
+    return bytes(memoryview(data)[first:last])

@@ -1,0 +1,135 @@
+"""Why each annotation of a data row is a match or is not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from labelmetrics.frame import html_table, plain_table
+from labelmetrics.matches import Matches
+
+NAMES = ("outcome", "feature", "place", "confidence", "overlap", "why")
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What became of one annotation, or of a matched pair.
+
+    Parameters
+    ----------
+    outcome : str
+        ``"TP"``, ``"FP"``, ``"FN"`` or ``"ignored"``.
+    feature : str
+        Its feature.
+    place : str or None
+        Frame, page or message.
+    confidence : float or None
+        Confidence of the prediction.
+    overlap : float or None
+        Overlap with the partner, else with the nearest annotation of the other side.
+    reason : str or None
+        Why it is unmatched.
+    why : str
+        The same as a sentence.
+    ground_truth, prediction : int or None
+        ``object`` numbers of the pair, or of the annotation alone.
+    """
+
+    outcome: str
+    feature: str
+    place: str | None
+    confidence: float | None
+    overlap: float | None
+    reason: str | None
+    why: str
+    ground_truth: int | None
+    prediction: int | None
+
+
+class Explanation:
+    """The findings of one data row: matched pairs first, then false positives, then what was not found."""
+
+    def __init__(self, data_row: str, findings: list[Finding]) -> None:
+        self.data_row = data_row
+        self.findings = findings
+
+    def __iter__(self) -> Iterator[Finding]:
+        return iter(self.findings)
+
+    def __len__(self) -> int:
+        return len(self.findings)
+
+    def rows(self) -> list[list[Any]]:
+        """Findings as rows of a table, in the order of ``NAMES``."""
+        return [[getattr(finding, name) for name in NAMES] for finding in self.findings]
+
+    def to_dicts(self) -> list[dict[str, Any]]:
+        """The findings as dicts."""
+        return [{name: getattr(one, name) for name in Finding.__dataclass_fields__} for one in self.findings]
+
+    def __repr__(self) -> str:
+        return f"data row {self.data_row}\n{plain_table(NAMES, self.rows())}"
+
+    def _repr_html_(self) -> str:
+        return html_table(NAMES, self.rows(), f"data row {self.data_row}")
+
+
+def explain(matches: Matches, data_row: str, threshold: float) -> Explanation:
+    """Findings of one data row, from the matches at a threshold."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    table = matches.table
+    own = table.filter(pc.equal(table.column("data_row").cast(pa.string()), data_row)).to_pylist()
+    objects = {one["object"]: one for one in own}
+    findings = []
+    for one in own:
+        is_truth = one["side"] == "ground_truth"
+        matched = one["partner"] is not None
+        if is_truth and matched:
+            continue  # told with its prediction
+        partner = objects.get(one["partner"])
+        nearest = objects.get(one["nearest"])
+        findings.append(
+            Finding(
+                outcome=one["outcome"],
+                feature=one["feature"],
+                place=one["place"],
+                confidence=one["confidence"],
+                overlap=one["overlap"] if matched else one["nearest_overlap"],
+                reason=one["reason"],
+                why=_why(one, nearest, threshold),
+                ground_truth=one["object"] if is_truth else partner and partner["object"],
+                prediction=None if is_truth else one["object"],
+            )
+        )
+    order = ["TP", "FP", "FN", "ignored"]
+    findings.sort(key=lambda f: (order.index(f.outcome), -(f.confidence if f.confidence is not None else 1.0)))
+    return Explanation(data_row, findings)
+
+
+def _why(one: dict[str, Any], nearest: dict[str, Any] | None, threshold: float) -> str:
+    other = "prediction" if one["side"] == "ground_truth" else "ground truth"
+    own = "ground truth" if one["side"] == "ground_truth" else "prediction"
+    match one["reason"]:
+        case None:
+            return "matched"
+        case "below threshold":
+            return f"the nearest {other} overlaps by {one['nearest_overlap']:.3f}, not more than {threshold:g}"
+        case "wrong class":
+            feature = "another answer" if nearest is None else repr(nearest["feature"])
+            return f"the {other} there is {feature}"
+        case "duplicate":
+            return "its ground truth is matched with another prediction"
+        case "prediction taken":
+            return "its prediction is matched with another ground truth"
+        case "subclass differs":
+            answers = [", ".join(side["nested"] or ["none"]) for side in (one, nearest) if side is not None]
+            return f"the nested answers differ: {' against '.join(answers)}"
+        case "text differs":
+            return f"the {other} has another text"
+        case "crowd":
+            return f"the {own} lies on a crowd, which does not count"
+        case _:
+            return f"no {other} overlaps with it"

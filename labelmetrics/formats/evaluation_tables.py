@@ -1,0 +1,364 @@
+"""An evaluation as Arrow tables: what became of each object, which pairs met, and what was counted."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from labelmetrics.kernels.batch import Bools, Coded, Columns, Floats, Ints, Kind, Shapes
+from labelmetrics.kernels.comparison import Comparison
+from labelmetrics.kernels.join import TEXT_MARK, Side
+from labelmetrics.kernels.pairs import Pairs
+from labelmetrics.kernels.results import Groups, Results
+from labelmetrics.kernels.thresholds import Grid, threshold_name
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+SIDES = ("ground_truth", "prediction")
+OUTCOMES = ("TP", "FP", "FN", "ignored")
+REASONS = (
+    "below threshold",
+    "wrong class",
+    "duplicate",
+    "prediction taken",
+    "subclass differs",
+    "text differs",
+    "no counterpart",
+    "crowd",
+)
+
+
+def objects_table(comparison: Comparison, columns: tuple[Columns, Columns]) -> pa.Table:
+    """One row per ground truth and prediction.
+
+    ``object`` numbers them, ground truths first; ``outcome``, ``partner``, ``overlap`` and ``reason`` are given per
+    threshold, with the name of its metric as suffix. ``nearest`` is the annotation of the other side with the highest
+    overlap, one of the same feature first.
+    """
+    import pyarrow as pa
+
+    batch = comparison.batch
+    sides = (batch.ground_truth, batch.prediction)
+    n = [len(side) for side in sides]
+
+    def both(values: Any) -> NDArray[Any]:
+        return np.concatenate([values(side) for side in sides])
+
+    place = pa.array([value or None for value in batch.places], pa.string())
+    nested = pa.array(
+        [[f"{q}/{a.removeprefix(TEXT_MARK)}" for q, a in sorted(items)] or None for items in batch.nested],
+        pa.list_(pa.string()),
+    )
+    box = both(lambda side: side.box)
+    # Answers and texts have no extent.
+    extent = both(lambda side: side.kind < Kind.TOKENS)
+    uuid = Coded.concat([side.uuid.take(part.position) for side, part in zip(columns, sides, strict=True)])
+    table: dict[str, Any] = {
+        "object": pa.array(np.arange(sum(n))),
+        "side": _dictionary(np.repeat([0, 1], n), SIDES),
+        "data_row": _dictionary(both(lambda side: side.row), batch.rows),
+        "place": place.take(pa.array(both(lambda side: side.place))),
+        "feature": _dictionary(both(lambda side: side.feature), batch.features),
+        "kind": _dictionary(both(lambda side: side.kind), [kind.name.lower() for kind in Kind]),
+        "nested": nested.take(pa.array(both(lambda side: side.nested))),
+        "confidence": _numbers(both(lambda side: side.confidence)),
+        **{
+            name: pa.array(box[:, corner], mask=~extent)
+            for corner, name in enumerate(("left", "top", "right", "bottom"))
+        },
+        "geometry": pa.array([g for side in sides for g in _geometry(side, batch.shapes)], pa.binary()),
+        "area": _numbers(both(lambda side: side.area)),
+        "crowd": pa.array(both(lambda side: side.crowd)),
+        "uuid": pa.array(uuid.decode(), pa.string()),
+    }
+    reasons = _Reasons(comparison, columns)
+    table["nearest"], table["nearest_overlap"] = reasons.nearest()
+    for index, threshold in enumerate(comparison.grid.thresholds):
+        suffix = threshold_name(threshold)
+        partner, overlap, ignored = (
+            np.concatenate([getattr(outcome, name)[index] for outcome in comparison.outcomes])
+            for name in ("partner", "overlap", "ignored")
+        )
+        lone = partner < 0
+        partner = np.where(np.arange(sum(n)) < n[0], partner + n[0], partner)
+        outcome = np.where(lone, np.repeat([2, 1], n), 0)
+        outcome[ignored] = OUTCOMES.index("ignored")
+        table[f"outcome_{suffix}"] = _dictionary(outcome, OUTCOMES)
+        table[f"partner_{suffix}"] = pa.array(partner, mask=lone)
+        table[f"overlap_{suffix}"] = _numbers(overlap)
+        table[f"reason_{suffix}"] = _dictionary(reasons.at(index, threshold), REASONS)
+    return pa.table(table)
+
+
+def pairs_table(comparison: Comparison) -> pa.Table:
+    """Pairs of a ground truth and a prediction of one data row and place, by ``object`` number.
+
+    All of the same feature with an overlap above 0, and those of unlike features from 0.1 up.
+    """
+    import pyarrow as pa
+
+    batch = comparison.batch
+    same, across = comparison.pairs, comparison.across
+    unlike = across.take(batch.ground_truth.feature[across.first] != batch.prediction.feature[across.second])
+    first = np.concatenate([same.first, unlike.first])
+    second = np.concatenate([same.second, unlike.second])
+    order = np.lexsort((second, first))
+    return pa.table(
+        {
+            "ground_truth": first[order],
+            "prediction": second[order] + len(batch.ground_truth),
+            "overlap": np.concatenate([same.overlap, unlike.overlap])[order],
+            "same_feature": np.repeat([True, False], [len(same), len(unlike)])[order],
+        }
+    )
+
+
+def _numbers(values: Floats) -> Any:
+    import pyarrow as pa
+
+    return pa.array(values, mask=np.isnan(values))
+
+
+def _dictionary(codes: NDArray[Any], values: Any) -> Any:
+    """Dictionary-coded text; -1 is null."""
+    import pyarrow as pa
+
+    codes = codes.astype(np.int32)
+    return pa.DictionaryArray.from_arrays(pa.array(codes, mask=codes < 0), pa.array(list(values), pa.string()))
+
+
+def _geometry(side: Side, shapes: Shapes) -> list[bytes | None]:
+    """WKB of vectors, run-length encodings as JSON, tokens and texts as text; null where the box says it all."""
+    import orjson
+    import shapely
+
+    wkb = shapely.to_wkb(shapes.geometries) if len(shapes.geometries) else []
+    found: list[bytes | None] = []
+    for kind, shape in zip(side.kind.tolist(), side.shape.tolist(), strict=True):
+        match kind:
+            case Kind.POLYGON | Kind.POINT | Kind.LINE:
+                found.append(wkb[shape])
+            case Kind.MASK:
+                mask = shapes.masks[shape]
+                found.append(orjson.dumps({"size": list(mask["size"]), "counts": mask["counts"].decode()}))
+            case Kind.TOKENS:
+                found.append("\n".join(shapes.tokens[shape]).encode())
+            case Kind.TEXT:
+                found.append(shapes.texts[shape].encode())
+            case _:
+                found.append(None)
+    return found
+
+
+class _Reasons:
+    """Why annotations are unmatched."""
+
+    def __init__(self, comparison: Comparison, columns: tuple[Columns, Columns]) -> None:
+        self.comparison = comparison
+        self.columns = columns
+        batch = comparison.batch
+        self.n = (len(batch.ground_truth), len(batch.prediction))
+        across = comparison.across
+        self.unlike = across.take(batch.ground_truth.feature[across.first] != batch.prediction.feature[across.second])
+
+    def nearest(self) -> tuple[Any, Any]:
+        """Nearest annotation of the other side, as object number, and its overlap."""
+        import pyarrow as pa
+
+        found, overlaps = [], []
+        for which in (0, 1):
+            best = np.full(self.n[which], -1)
+            overlap = np.full(self.n[which], np.nan)
+            for pairs in (self.unlike, self.comparison.pairs):
+                own, other = (pairs.first, pairs.second) if which == 0 else (pairs.second, pairs.first)
+                rising = np.argsort(pairs.overlap, kind="stable")
+                best[own[rising]], overlap[own[rising]] = other[rising], pairs.overlap[rising]
+            found.append(np.where(best < 0, -1, best + (self.n[0] if which == 0 else 0)))
+            overlaps.append(overlap)
+        nearest = np.concatenate(found)
+        return pa.array(nearest, mask=nearest < 0), _numbers(np.concatenate(overlaps))
+
+    def at(self, index: int, threshold: float) -> Ints:
+        """Index into REASONS of each annotation, -1 for matched ones."""
+        comparison, batch = self.comparison, self.comparison.batch
+        coco = comparison.matching == "coco"
+
+        def reaches(pairs: Pairs) -> Bools:
+            return pairs.overlap >= threshold if coco else pairs.overlap > threshold
+
+        near = reaches(comparison.pairs)
+        agrees = np.ones(len(comparison.pairs), bool)
+        if comparison.include_subclasses:
+            agrees = (
+                batch.ground_truth.nested[comparison.pairs.first] == batch.prediction.nested[comparison.pairs.second]
+            )
+        results = []
+        for which, (side, outcome) in enumerate(
+            zip((batch.ground_truth, batch.prediction), comparison.outcomes, strict=True)
+        ):
+            own = (comparison.pairs.first, comparison.pairs.second)[which]
+            unlike = (self.unlike.first, self.unlike.second)[which]
+
+            def marked(at: Ints, n: int = self.n[which]) -> Bools:
+                mark = np.zeros(n, bool)
+                mark[at] = True
+                return mark
+
+            reason = np.full(self.n[which], REASONS.index("no counterpart"))
+            # From the weakest reason to the strongest.
+            reason[marked(own)] = REASONS.index("below threshold")
+            reason[marked(unlike[reaches(self.unlike)])] = REASONS.index("wrong class")
+            reason[self._other_answer(which, index)] = REASONS.index("wrong class")
+            reason[self._other_text(which)] = REASONS.index("text differs")
+            reason[marked(own[near & ~agrees])] = REASONS.index("subclass differs")
+            reason[marked(own[near & agrees])] = REASONS.index(("prediction taken", "duplicate")[which])
+            reason[outcome.partner[index] >= 0] = -1
+            reason[outcome.ignored[index]] = REASONS.index("crowd")
+            results.append(reason)
+            del side
+        return np.concatenate(results)
+
+    def _other_answer(self, which: int, index: int) -> Bools:
+        """Unmatched answers whose question the other side answered otherwise."""
+        batch = self.comparison.batch
+        sides = (batch.ground_truth, batch.prediction)
+        questions = Coded.concat(
+            [columns.name.take(side.position) for columns, side in zip(self.columns, sides, strict=True)]
+        )
+        parts = np.split(questions.codes, [self.n[0]])
+        asked = [
+            np.where(
+                (side.kind == Kind.ANSWER) & (outcome.partner[index] < 0),
+                batch.site(side) * (len(questions.values) + 1) + part,
+                -1 - place,
+            )
+            for place, (side, part, outcome) in enumerate(zip(sides, parts, self.comparison.outcomes, strict=True))
+        ]
+        return np.isin(asked[which], asked[1 - which])
+
+    def _other_text(self, which: int) -> Bools:
+        batch = self.comparison.batch
+        sides = (batch.ground_truth, batch.prediction)
+        cells = [np.where(side.kind == Kind.TEXT, batch.cell(side), -1 - i) for i, side in enumerate(sides)]
+        return np.isin(cells[which], cells[1 - which])
+
+
+def counts_table(results: Results) -> pa.Table:
+    """Counts of every group, threshold and level: by level (feature, subclass), threshold, key, then group."""
+    import pyarrow as pa
+
+    grid = results.grid
+    parts = []
+    for groups in (results.by_feature, results.by_subclass):
+        n, times, levels = len(groups), len(grid.thresholds), grid.n_levels
+
+        def spread(values: NDArray[Any], repeat: int = times * levels) -> NDArray[Any]:
+            return np.tile(values, repeat)
+
+        confidence = np.tile(np.repeat([np.nan, *grid.keys], n), times)
+        parts.append(
+            pa.table(
+                {
+                    **_names(results, groups, spread),
+                    "iou": np.repeat(np.array(grid.thresholds), levels * n),
+                    "confidence": _numbers(confidence),
+                    "ground_truths": spread(groups.n_truth),
+                    "predictions": np.tile(groups.n_guess.ravel(), times),
+                    "tp": groups.tp.ravel(),
+                    "fp": groups.fp.ravel(),
+                    "tn": np.zeros(n * times * levels, np.int64),
+                    "fn": groups.fn.ravel(),
+                }
+            )
+        )
+    return pa.concat_tables(parts)
+
+
+def iou_table(results: Results) -> pa.Table:
+    """Mean overlap of every group and level; null where both sides are empty."""
+    import pyarrow as pa
+
+    parts = []
+    for groups in (results.by_feature, results.by_subclass):
+
+        def spread(values: NDArray[Any]) -> NDArray[Any]:
+            return np.tile(values, results.grid.n_levels)
+
+        parts.append(
+            pa.table(
+                {
+                    **_names(results, groups, spread),
+                    "confidence": _numbers(np.repeat([np.nan, *results.grid.keys], len(groups))),
+                    "miou": _numbers(groups.iou.ravel()),
+                }
+            )
+        )
+    return pa.concat_tables(parts)
+
+
+def _names(results: Results, groups: Groups, spread: Any) -> dict[str, Any]:
+    return {
+        "data_row": _dictionary(spread(groups.row), results.rows),
+        "feature": _dictionary(spread(groups.feature), results.features),
+        "subclass": _dictionary(spread(groups.subclass), results.subclasses),
+    }
+
+
+def results_of_tables(
+    counts: pa.Table,
+    iou: pa.Table,
+    *,
+    rows: list[str],
+    features: list[str],
+    classifications: list[str],
+    subclasses: list[str],
+    grid: Grid,
+) -> Results:
+    """The results that :func:`counts_table` and :func:`iou_table` were made from."""
+
+    def codes(table: pa.Table, name: str, values: list[str]) -> Ints:
+        lookup = {value: code for code, value in enumerate(values)}
+        column = table.column(name).combine_chunks()
+        if hasattr(column, "dictionary"):
+            known = np.array([*(lookup[value] for value in column.dictionary.to_pylist()), -1], np.int64)
+            found: Ints = known[column.indices.fill_null(-1).to_numpy(zero_copy_only=False)]
+            return found
+        return np.array([-1 if v is None else lookup[v] for v in column.to_pylist()], np.int64)
+
+    shape = (len(grid.thresholds), grid.n_levels)
+
+    def groups(*, subclass: bool) -> Groups:
+        is_subclass = counts.column("subclass").is_valid().to_numpy()
+        part = counts.filter(is_subclass if subclass else ~is_subclass)
+        n = len(part) // (shape[0] * shape[1])
+        head = part.slice(0, n)
+        numbers = {
+            name: part.column(name).to_numpy().reshape(*shape, n)
+            for name in ("ground_truths", "predictions", "tp", "fp", "fn")
+        }
+        is_subclass = iou.column("subclass").is_valid().to_numpy()
+        overlaps = iou.filter(is_subclass if subclass else ~is_subclass).column("miou")
+        return Groups(
+            row=codes(head, "data_row", rows),
+            feature=codes(head, "feature", features),
+            subclass=codes(head, "subclass", subclasses),
+            n_truth=numbers["ground_truths"][0, 0],
+            n_guess=numbers["predictions"][0],
+            tp=numbers["tp"],
+            fp=numbers["fp"],
+            fn=numbers["fn"],
+            iou=overlaps.cast("float64").fill_null(np.nan).to_numpy().reshape(shape[1], n),
+        )
+
+    return Results(
+        rows=rows,
+        features=features,
+        is_classification=np.isin(np.array(features, object), np.array(classifications, object)),
+        subclasses=subclasses,
+        grid=grid,
+        by_feature=groups(subclass=False),
+        by_subclass=groups(subclass=True),
+    )

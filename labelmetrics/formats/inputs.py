@@ -1,0 +1,154 @@
+"""The two sides of an evaluation, from whatever they are given as."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, get_args
+
+from labelmetrics.errors import InputError, SettingError
+from labelmetrics.formats.annotation_lines import read_annotations, read_lines_of, read_table
+from labelmetrics.formats.bad_lines import BadLines
+from labelmetrics.formats.blocks import open_bytes
+from labelmetrics.formats.data_rows import read_data_rows
+from labelmetrics.formats.objects import columns_of_labels
+from labelmetrics.kernels.batch import Columns
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+Format = Literal["coco", "ndjson", "labelbox-export"]
+Geometry = Literal["bbox", "segm"]
+
+SNIFFED = 1 << 16
+
+
+@dataclass(frozen=True, slots=True)
+class Sides:
+    """Both sides as columns.
+
+    Parameters
+    ----------
+    ground_truth, prediction : Columns
+        The annotations.
+    table : pyarrow.Table or None
+        Data rows, where the input or the caller says which there are.
+    canonical : bool
+        Whether the order of annotations is that of lines, which must not matter.
+    """
+
+    ground_truth: Columns
+    prediction: Columns
+    table: pa.Table | None
+    canonical: bool
+
+
+def read_sides(
+    ground_truths: Any,
+    predictions: Any,
+    *,
+    format: Format | None = None,
+    geometry: Geometry | None = None,
+    data_rows: Any = None,
+    bad_lines: BadLines,
+    workers: int | None = None,
+) -> Sides:
+    """Read both sides.
+
+    Parameters
+    ----------
+    ground_truths, predictions
+        Path, Arrow table, iterable of ``Label`` or of annotation lines, or (for ground truths) a
+        ``LabelboxExport``.
+    format : {"coco", "ndjson", "labelbox-export"}, optional
+        Format of the files; found out from their beginnings unless given.
+    geometry : {"bbox", "segm"}, optional
+        What is read from COCO files; boxes unless given.
+    data_rows
+        Table of data rows, see :func:`~labelmetrics.formats.data_rows.read_data_rows`.
+    bad_lines : BadLines
+        Told about lines that cannot be read.
+    workers : int, optional
+        With more than one, both sides are read at the same time.
+
+    Raises
+    ------
+    InputError
+        Input that cannot be read.
+    SettingError
+        An unknown format or geometry.
+    """
+    if format is not None and format not in get_args(Format):
+        raise SettingError(f"format must be one of {', '.join(get_args(Format))}, got {format!r}")
+    if geometry is not None and geometry not in get_args(Geometry):
+        raise SettingError(f"geometry must be bbox or segm, got {geometry!r}")
+    table = None if data_rows is None else read_data_rows(data_rows)
+    is_file = [isinstance(side, str | Path) for side in (ground_truths, predictions)]
+    kind = _format(ground_truths, format) if is_file[0] else None
+    if kind == "coco":
+        from labelmetrics.formats.coco import read_ground_truth, read_results
+
+        truth, images = read_ground_truth(ground_truths, geometry or "bbox")
+        if is_file[1] and _format(predictions, format) == "coco":
+            guess = read_results(predictions, images, geometry or "bbox")
+        else:
+            guess = _read(predictions, bad_lines)
+        return Sides(truth, guess, images if table is None else table, True)
+    if kind == "labelbox-export" or (hasattr(ground_truths, "columns") and hasattr(ground_truths, "data_rows")):
+        from labelmetrics.formats.labelbox_export import from_labelbox_export
+
+        export = from_labelbox_export(ground_truths) if kind else ground_truths
+        rows = export.data_rows if table is None else table
+        return Sides(export.columns, _read(predictions, bad_lines), rows, True)
+    if workers is not None and workers > 1 and all(is_file):
+        with ThreadPoolExecutor(2) as pool:
+            logs = [BadLines(file=bad_lines.file), BadLines(file=bad_lines.file)]
+            truth, guess = pool.map(_read, (ground_truths, predictions), logs)
+        for log in logs:
+            bad_lines.extend(log)
+    else:
+        truth, guess = _read(ground_truths, bad_lines), _read(predictions, bad_lines)
+    # Positions mean something in lists of labels only; lines may come in any order.
+    return Sides(truth, guess, table, not (truth.listed or guess.listed))
+
+
+def _format(path: str | Path, given: Format | None) -> Format:
+    if given is not None:
+        return given
+    if str(path) == "-":
+        return "ndjson"
+    with open_bytes(path) as stream:
+        try:
+            head = stream.read(SNIFFED)
+        except OSError as error:
+            raise InputError(f"{path}: cannot be read: {error}") from error
+    if b'"dataRow"' in head:
+        return "ndjson"
+    if b'"data_row"' in head:
+        return "labelbox-export"
+    return "coco" if b'"image_id"' in head or b'"images"' in head else "ndjson"
+
+
+def _read(side: Any, bad_lines: BadLines) -> Columns:
+    if isinstance(side, str | Path):
+        return read_annotations(side, bad_lines)
+    if hasattr(side, "column_names"):
+        return read_table(side)
+    if not isinstance(side, Iterable) or isinstance(side, Mapping | bytes):
+        raise InputError(f"annotations are a path, a table, labels or lines, not {type(side).__name__}")
+    items = iter(side)
+    first = next(items, None)
+    if first is None:
+        return Columns.empty()
+    whole = chain([first], items)
+    if isinstance(first, Mapping):
+        return read_lines_of(whole, bad_lines)
+    if hasattr(first, "annotations") and hasattr(first, "data"):
+        return columns_of_labels(whole)
+    raise InputError(
+        f"annotations are given as Label objects or as annotation lines, not as {type(first).__name__}; "
+        "put annotations of a data row into a Label"
+    )

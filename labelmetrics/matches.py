@@ -1,0 +1,48 @@
+"""What became of each object at one threshold."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from labelmetrics.frame import Frame
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+COLUMNS = (
+    "object",
+    "side",
+    "data_row",
+    "place",
+    "feature",
+    "nested",
+    "confidence",
+    "outcome",
+    "partner",
+    "overlap",
+    "reason",
+    "nearest",
+    "nearest_overlap",
+    "kind",
+    "left",
+    "top",
+    "right",
+    "bottom",
+    "geometry",
+    "uuid",
+)
+
+
+class Matches(Frame):
+    """One row per ground truth and prediction.
+
+    ``outcome`` is TP, FP, FN or ignored; ``partner`` and ``nearest`` are ``object`` numbers of the other side;
+    ``reason`` says why an object is unmatched.
+    """
+
+    @classmethod
+    def of(cls, objects: pa.Table, threshold_name: str) -> Matches:
+        """The matches at one threshold from the table of objects."""
+        names = {f"{name}_{threshold_name}": name for name in ("outcome", "partner", "overlap", "reason")}
+        chosen = [next((full for full, short in names.items() if short == name), name) for name in COLUMNS]
+        return cls(objects.select(chosen).rename_columns(list(COLUMNS)), f"matches at {threshold_name}")
