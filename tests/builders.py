@@ -1,7 +1,7 @@
 """Short constructors of annotations, for tests.
 
-Every constructor takes the package it builds with as ``kit``: ``labelmetrics.types`` unless told, or ``labelbox.types``,
-which has the same names.
+Every constructor takes the package it builds with as ``kit``: ``labelmetrics.types`` unless told, or that of another
+package whose types have the same names.
 """
 
 from __future__ import annotations
