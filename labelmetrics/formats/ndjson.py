@@ -7,19 +7,16 @@ the Labelbox SDK. Millions of lines are not read here but in columns, with this 
 
 from __future__ import annotations
 
-import contextlib
-import gzip
 import io
-import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import IO, Any, cast
-from uuid import uuid4
 
 from labelmetrics.errors import Fault, InputError
 from labelmetrics.formats._parsing import BENCHMARK, Parsed, parse_json, parse_line
 from labelmetrics.formats._writing import to_lines
+from labelmetrics.formats.output import open_output
 from labelmetrics.kernels.batch import DataRowKey
 from labelmetrics.types import GenericDataRowData, Label
 
@@ -120,23 +117,10 @@ def write_lines(path: str | Path, lines: Iterable[Mapping[str, Any]]) -> int:
     {"uuid":"u1","metricValue":0.5}
     1
     """
-    if str(path) == "-":
-        count = _write(sys.stdout, lines)
-        sys.stdout.flush()
-        return count
-    target = Path(path)
-    temporary = target.with_name(f".{target.name}.{uuid4().hex}")
-    try:
-        with temporary.open("xb") as raw, _compressed(raw, target.suffix) as binary:
-            text = io.TextIOWrapper(binary, "utf-8", newline="\n")
-            count = _write(text, lines)
-            text.flush()
-            text.detach()
-        temporary.replace(target)
-    except OSError as error:
-        raise InputError(f"{path}: cannot be written: {error.strerror or error}") from None
-    finally:
-        temporary.unlink(missing_ok=True)
+    with open_output(path) as stream:
+        text = io.TextIOWrapper(stream, "utf-8", newline="\n", write_through=True)
+        count = _write(text, lines)
+        text.detach()
     return count
 
 
@@ -149,20 +133,6 @@ def _write(file: IO[str], lines: Iterable[Mapping[str, Any]]) -> int:
         writer.writerow(line)
         count += 1
     return count
-
-
-@contextlib.contextmanager
-def _compressed(raw: IO[bytes], suffix: str) -> Iterator[Any]:
-    if suffix == ".gz":
-        with gzip.GzipFile("", "wb", fileobj=raw, mtime=0) as packed:  # no name, no time: the same bytes every time
-            yield packed
-    elif suffix == ".zst":
-        import pyarrow as pa
-
-        with pa.CompressedOutputStream(raw, "zstd") as packed:
-            yield packed
-    else:
-        yield raw
 
 
 class NDJsonConverter:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import gzip
+import io
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -28,8 +29,12 @@ def open_output(path: str | Path) -> Iterator[IO[bytes]]:
         The file cannot be written.
     """
     if str(path) == "-":
-        yield sys.stdout.buffer
-        sys.stdout.buffer.flush()
+        # Notebooks and tests replace standard output by something that takes text only.
+        stream = getattr(sys.stdout, "buffer", None) or io.BytesIO()
+        yield stream
+        if isinstance(stream, io.BytesIO):
+            sys.stdout.write(stream.getvalue().decode())
+        sys.stdout.flush()
         return
     target = Path(path)
     temporary = target.with_name(f".{target.name}.{uuid4().hex}")

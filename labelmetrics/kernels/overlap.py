@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from labelmetrics.kernels import rle
 from labelmetrics.kernels.batch import Bools, Floats, Ints, Kind, Shapes
 from labelmetrics.kernels.matching import expand
 
@@ -283,18 +284,24 @@ def draw(geometry: Any, size: tuple[int, int]) -> dict[str, Any]:
     import shapely
     from pycocotools import mask as coco
 
-    def ring(coordinates: Any) -> NDArray[np.uint8]:
-        flat = shapely.get_coordinates(coordinates)[:-1].ravel().tolist()
-        return np.asarray(coco.decode(coco.frPyObjects([flat], *size)[0]), np.uint8)
+    height, width = size
+    # What lies far outside would only cost the rasteriser its memory.
+    geometry = shapely.intersection(geometry, shapely.box(-1, -1, width + 1, height + 1))
 
-    canvas = np.zeros(size, np.uint8)
+    def ring(coordinates: Any) -> dict[str, Any]:
+        flat = shapely.get_coordinates(coordinates)[:-1].ravel().tolist()
+        encoded: dict[str, Any] = coco.frPyObjects([flat], height, width)[0]
+        return encoded
+
+    parts = []
     # Twice, since a repaired polygon may be a collection that holds a multipolygon.
     for part in shapely.get_parts(shapely.get_parts(geometry)):
         if shapely.get_type_id(part) != shapely.GeometryType.POLYGON or shapely.is_empty(part):
             continue
         filled = ring(shapely.get_exterior_ring(part))
-        for hole in range(shapely.get_num_interior_rings(part)):
-            filled &= 1 - ring(shapely.get_interior_ring(part, hole))
-        canvas |= filled
-    encoded: dict[str, Any] = coco.encode(np.asfortranarray(canvas))
-    return encoded
+        holes = [ring(shapely.get_interior_ring(part, i)) for i in range(shapely.get_num_interior_rings(part))]
+        parts.append(rle.without(filled, coco.merge(holes)) if holes else filled)
+    if not parts:
+        return rle.compress(np.zeros(size, bool))
+    merged: dict[str, Any] = coco.merge(parts)
+    return merged

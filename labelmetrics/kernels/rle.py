@@ -6,14 +6,14 @@ comes from outside goes through :func:`check` first, which decodes the runs of a
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["CheckedMasks", "check", "check_runs", "compress"]
+__all__ = ["CheckedMasks", "check", "check_runs", "compress", "decode", "without"]
 
 _LONGEST_CODE = 7  # characters of five bits: more than any 32-bit run needs
 _LARGEST = 1 << 32  # pycocotools counts pixels in 32 bits
@@ -64,7 +64,6 @@ def check(counts: Sequence[str | bytes], sizes: NDArray[np.int64]) -> CheckedMas
     >>> checked.problems
     {1: 'the runs add up to 2, the mask has 6 pixels'}
     """
-    n = len(counts)
     texts = [text if isinstance(text, bytes) else text.encode("utf-8", "replace") for text in counts]
     problems: dict[int, str] = {}
 
@@ -75,26 +74,7 @@ def check(counts: Sequence[str | bytes], sizes: NDArray[np.int64]) -> CheckedMas
     pixels = sizes[:, 0].astype(np.float64) * sizes[:, 1]
     note(np.flatnonzero((sizes < 1).any(1) | (pixels >= _LARGEST)), "the size is not usable")
 
-    length = np.fromiter(map(len, texts), np.int64, n)
-    owner = np.repeat(np.arange(n), length)
-    code = np.frombuffer(b"".join(texts), np.uint8).astype(np.int64) - 48
-    note(owner[(code < 0) | (code > 63)], "counts holds a character that is not of this encoding")
-
-    # A number ends at the first character without the continuation bit, or where its string ends.
-    goes_on = (code & 32) != 0
-    last_of_text = np.zeros(len(code), bool)
-    last_of_text[np.cumsum(length)[length > 0] - 1] = True
-    note(owner[goes_on & last_of_text], "counts ends within a number")
-    end = np.flatnonzero(~goes_on | last_of_text)
-    start = np.concatenate([[0], end[:-1] + 1]) if len(end) else end
-    digits = end - start + 1
-    note(owner[end[digits > _LONGEST_CODE]], "counts holds a number that is too large")
-    place = np.minimum(np.arange(len(code)) - np.repeat(start, digits), _LONGEST_CODE)
-    value = np.add.reduceat((code & 31) << (5 * place), start) if len(start) else start
-    value = value - np.where(code[end] & 16, 1 << (5 * np.minimum(digits, _LONGEST_CODE)), 0)
-
-    mask = owner[end]
-    n_runs = np.bincount(mask, minlength=n)
+    value, mask, n_runs = _numbers(texts, note)
     return _check(_undo_differences(value, mask, n_runs), mask, n_runs, sizes, problems, texts)
 
 
@@ -136,6 +116,51 @@ def compress(mask: NDArray[Any]) -> dict[str, Any]:
 
     encoded: dict[str, Any] = coco_mask.encode(np.asfortranarray(mask != 0, np.uint8))
     return {"size": [int(side) for side in encoded["size"]], "counts": encoded["counts"]}
+
+
+def decode(mask: dict[str, Any]) -> NDArray[np.bool_]:
+    """Pixels of a checked encoding, shape (height, width).
+
+    Examples
+    --------
+    >>> decode({"size": [2, 3], "counts": b"24"}).astype(int).tolist()
+    [[0, 1, 1], [0, 1, 1]]
+    """
+    height, width = mask["size"]
+    runs = _undo_differences(*_numbers([mask["counts"]], lambda positions, message: None))
+    return np.repeat(np.arange(len(runs)) % 2 == 1, runs).reshape(width, height).T
+
+
+def without(mask: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
+    """The pixels of one encoding that are not in another."""
+    return compress(decode(mask) & ~decode(other))
+
+
+def _numbers(
+    texts: Sequence[bytes], note: Callable[[NDArray[Any], str], None]
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    """The numbers of all texts, which text each is of, and how many there are of each."""
+    n = len(texts)
+    length = np.fromiter(map(len, texts), np.int64, n)
+    owner = np.repeat(np.arange(n), length)
+    code = np.frombuffer(b"".join(texts), np.uint8).astype(np.int64) - 48
+    note(owner[(code < 0) | (code > 63)], "counts holds a character that is not of this encoding")
+
+    # A number ends at the first character without the continuation bit, or where its string ends.
+    goes_on = (code & 32) != 0
+    last_of_text = np.zeros(len(code), bool)
+    last_of_text[np.cumsum(length)[length > 0] - 1] = True
+    note(owner[goes_on & last_of_text], "counts ends within a number")
+    end = np.flatnonzero(~goes_on | last_of_text)
+    start = np.concatenate([[0], end[:-1] + 1]) if len(end) else end
+    digits = end - start + 1
+    note(owner[end[digits > _LONGEST_CODE]], "counts holds a number that is too large")
+    place = np.minimum(np.arange(len(code)) - np.repeat(start, digits), _LONGEST_CODE)
+    value = np.add.reduceat((code & 31) << (5 * place), start) if len(start) else start
+    value = value - np.where(code[end] & 16, 1 << (5 * np.minimum(digits, _LONGEST_CODE)), 0)
+
+    mask = owner[end]
+    return value, mask, np.bincount(mask, minlength=n)
 
 
 def _undo_differences(

@@ -26,10 +26,8 @@ from pydantic_core import PydanticCustomError
 from typing_extensions import TypedDict
 
 from labelmetrics.errors import AnnotationError
-from labelmetrics.types import rle as rle_module
 from labelmetrics.types.base import Count, Model, Text, either, wire_name
 from labelmetrics.types.geometry import Geometry
-from labelmetrics.types.rle import MAX_PIXELS, Rle
 
 if TYPE_CHECKING:
     import numpy as np
@@ -40,6 +38,12 @@ __all__ = ["Mask", "MaskData"]
 Counts = Annotated[str | bytes | list[Count], either(lambda value: _counts_type(value))]
 Size = Annotated[tuple[Count, Count], BeforeValidator(lambda value: tuple(value) if isinstance(value, list) else value)]
 Colour = tuple[int, int, int]
+Rle = dict[str, Any]
+"""``{"size": [height, width], "counts": bytes}``"""
+
+MAX_PIXELS = 2**28
+"""Images with more pixels are not decoded: a few kilobytes can claim any size."""
+MAX_SIDE = 2**32
 
 
 def _counts_type(value: object) -> Any:
@@ -175,7 +179,7 @@ class MaskData(Model):
         if value is None:
             return None
         wire = _RLE.validate_python(value)
-        return rle_module.canonical(wire["size"], wire["counts"])
+        return _checked(wire)
 
     @model_validator(mode="after")
     def _is_given(self) -> Self:
@@ -225,7 +229,9 @@ class MaskData(Model):
         if self.rle is not None:
             return self.rle
         if color not in self._encoded:
-            self._encoded[color] = rle_module.encode(_select(self._pixels(), color))
+            from labelmetrics.kernels.rle import compress
+
+            self._encoded[color] = compress(_select(self._pixels(), color))
         return self._encoded[color]
 
     def _pixels(self) -> NDArray[np.uint8]:
@@ -235,8 +241,7 @@ class MaskData(Model):
             pixels: NDArray[np.uint8] = self.arr.astype(np.uint8, copy=False)
             return pixels[:, :, :3] if pixels.ndim == 3 else pixels
         if self.rle is not None:
-            _check_area(*self.rle["size"])
-            return rle_module.decode(self.rle).astype(np.uint8)
+            return _decode(self.rle).astype(np.uint8)
         if self.im_bytes is not None:
             return _read_image(self.im_bytes)
         if self.file_path is not None:
@@ -291,8 +296,7 @@ class Mask(Geometry):
     def to_array(self) -> NDArray[np.bool_]:
         """Which pixels belong to the mask, with shape (height, width)."""
         if self.mask.rle is not None:
-            _check_area(*self.mask.rle["size"])
-            return rle_module.decode(self.mask.rle)
+            return _decode(self.mask.rle)
         return _select(self.mask._pixels(), self.color)
 
     @model_validator(mode="wrap")
@@ -329,6 +333,27 @@ class Mask(Geometry):
 
 def _png_bytes(wire: WirePng) -> bytes:
     return from_base64(wire["png"])
+
+
+def _checked(wire: WireRle) -> Rle:
+    """The encoding in the compressed form that pycocotools takes, once it is known to hold together."""
+    import numpy as np
+
+    from labelmetrics.kernels import rle
+
+    counts = wire["counts"]
+    sizes = np.array([[min(side, MAX_SIDE) for side in wire["size"]]], np.int64)
+    found = rle.check([counts], sizes) if isinstance(counts, str | bytes) else rle.check_runs([counts], sizes)
+    if found.problems:
+        raise PydanticCustomError("rle_counts", "{why}", {"why": found.problems[0]})
+    return found.masks[0]
+
+
+def _decode(mask: Rle) -> NDArray[np.bool_]:
+    from labelmetrics.kernels.rle import decode
+
+    _check_area(*mask["size"])
+    return decode(mask)
 
 
 def _check_area(height: int, width: int) -> None:

@@ -1,0 +1,317 @@
+"""Metric annotations read into columns, from files, lines or models.
+
+What a line says besides its data row and its numbers (metric name, feature, subclass, aggregation, confidence keys)
+is its *shape*. There are few shapes and many lines: a shape is checked by the models once, and of the lines that share
+it only the numbers are looked at. Whatever is not quite as expected goes to the models, which say what is wrong.
+"""
+
+from __future__ import annotations
+
+import math
+from array import array
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from itertools import chain
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import orjson
+
+from labelmetrics.errors import Fault, InputError, LabelmetricsError
+from labelmetrics.formats.ndjson import parse_json, parse_line, read_lines, to_lines
+from labelmetrics.kernels.batch import DataRowKey, Ints
+from labelmetrics.types import ConfusionMatrixMetric, Label, ScalarMetric
+from labelmetrics.types.annotation import GEOMETRY_KEYS
+from labelmetrics.types.base import Annotation, kind_of_value
+
+__all__ = ["Entry", "MetricReader", "MetricShape", "MetricValues", "entries", "is_metric", "to_line"]
+
+GREATEST_COUNT = 2**62
+_FIELDS = frozenset(
+    {"uuid", "dataRow", "metricName", "metricValue", "featureName", "subclassName", "aggregation"},
+)
+_METRIC = frozenset({"metricName", "metricValue", "featureName", "subclassName", "aggregation"})
+_ANNOTATION = GEOMETRY_KEYS | {"answer", "segments", "masks"}
+_KINDS = ("id", "globalKey")
+_NUMBERS = frozenset({int, float})
+_PLAIN = frozenset({int, float, list, dict})
+
+
+class Entry(NamedTuple):
+    """One line or one model of an input, and where it stands."""
+
+    file: str | None
+    line: int
+    item: Any
+
+
+def entries(source: Any) -> Iterator[Entry]:
+    """Everything that an input holds, one by one.
+
+    Parameters
+    ----------
+    source : path, open file, or iterable of paths, lines, annotations and labels
+        Paths name NDJSON (also gzip and zstd) or a JSON array of lines; ``"-"`` is standard input. Lines are mappings,
+        or bytes of JSON.
+
+    Yields
+    ------
+    Entry
+        Bytes, mappings and models as they are; a label as the lines of its annotations.
+
+    Raises
+    ------
+    InputError
+        A file cannot be read, or the source is nothing of the above.
+    """
+    if isinstance(source, str | Path):
+        yield from (Entry(str(source), number, text) for number, text in read_lines(source))
+    elif hasattr(source, "read"):
+        name = getattr(source, "name", None)
+        yield from (Entry(None if name is None else str(name), number, text) for number, text in read_lines(source))
+    elif isinstance(source, Iterable) and not isinstance(source, Mapping | bytes):
+        for number, item in enumerate(source, 1):
+            if isinstance(item, str | Path):
+                yield from entries(item)
+            elif isinstance(item, Label):
+                yield from (Entry(None, number, line) for line in _lines_of(item, number))
+            else:
+                yield Entry(None, number, item)
+    else:
+        raise InputError(f"expected a path or lines, got {kind_of_value(source)}")
+
+
+def _lines_of(label: Label, number: int) -> Iterator[Any]:
+    try:
+        yield from to_lines(label)
+    except InputError as error:
+        faults = error.faults or (Fault(rule="label", message=str(error)),)
+        raise InputError("a label cannot be read", [replace(fault, line=number) for fault in faults]) from None
+
+
+def to_line(item: Any) -> Any:
+    """The line that an item of an input is, parsed if it is text.
+
+    Raises
+    ------
+    InputError
+        It is no JSON, or neither line nor annotation.
+    """
+    if isinstance(item, bytes):
+        try:
+            return orjson.loads(item)
+        except orjson.JSONDecodeError:
+            return parse_json(item)  # raises, and says where
+    if isinstance(item, Annotation):
+        try:
+            return item.to_line()
+        except LabelmetricsError as error:
+            raise InputError("an annotation cannot be read", [Fault(rule="annotation", message=str(error))]) from None
+    return item
+
+
+def is_metric(line: Any) -> bool:
+    """Whether a line is, or is meant to be, a metric and no other annotation."""
+    return not isinstance(line, Mapping) or not _METRIC.isdisjoint(line) or _ANNOTATION.isdisjoint(line)
+
+
+class MetricShape(NamedTuple):
+    """What metric lines have in common; ``keys`` are the rising confidence keys, ``None`` for a plain value."""
+
+    name: str | None
+    feature: str | None
+    subclass: str | None
+    aggregation: str
+    keys: tuple[float, ...] | None
+
+    @property
+    def is_matrix(self) -> bool:
+        return self.aggregation == "CONFUSION_MATRIX"
+
+    def __str__(self) -> str:
+        name = "(no name)" if self.name is None else self.name
+        return " / ".join(part for part in (name, self.feature, self.subclass) if part is not None)
+
+
+@dataclass(frozen=True, slots=True)
+class MetricValues:
+    """Metric annotations as columns; ``n`` of them.
+
+    Parameters
+    ----------
+    rows : list of DataRowKey
+        Data rows, in the order in which they first occur.
+    shapes : list of MetricShape
+        Shapes, likewise.
+    files : list of str or None
+        Files.
+    row, shape, file, line : ndarray of int64, shape (n,)
+        Data row, shape and place of each metric.
+    offset : ndarray of int64, shape (n,)
+        Where its numbers begin in ``scalars`` or ``counts``: one for each confidence key, or one alone.
+    scalars : ndarray of float64
+        Numbers of scalar metrics.
+    counts : ndarray of int64, shape (m, 4)
+        Counts of confusion matrices.
+    """
+
+    rows: list[DataRowKey]
+    shapes: list[MetricShape]
+    files: list[str | None]
+    row: Ints
+    shape: Ints
+    file: Ints
+    line: Ints
+    offset: Ints
+    scalars: np.ndarray[tuple[int], np.dtype[np.float64]]
+    counts: np.ndarray[tuple[int, int], np.dtype[np.int64]]
+
+    def __len__(self) -> int:
+        return len(self.row)
+
+    def place(self, index: int) -> dict[str, Any]:
+        """File, line, data row and metric key of one metric, as faults have them."""
+        return {
+            "file": self.files[self.file[index]],
+            "line": int(self.line[index]),
+            "data_row": str(self.rows[self.row[index]]),
+            "metric_key": str(self.shapes[self.shape[index]]),
+        }
+
+
+class MetricReader:
+    """Collects metric annotations; :meth:`values` gives them as columns.
+
+    Examples
+    --------
+    >>> reader = MetricReader()
+    >>> reader.add({"dataRow": {"id": "r1"}, "metricName": "count", "metricValue": 3, "aggregation": "SUM"}, None, 1)
+    >>> reader.values().scalars.tolist()
+    [3.0]
+    """
+
+    def __init__(self) -> None:
+        self._rows: dict[tuple[str, str], int] = {}
+        self._shapes: dict[MetricShape, int] = {}
+        self._files: dict[str | None, int] = {}
+        # What lines have in common as it is written, its shape, and where the numbers of the rising keys stand.
+        self._known: dict[Any, tuple[int, list[int] | None]] = {}
+        self._row, self._shape, self._file, self._line, self._offset = (array("q") for _ in range(5))
+        self._scalars, self._counts = array("d"), array("q")
+
+    def __len__(self) -> int:
+        return len(self._row)
+
+    def add(self, line: Any, file: str | None, number: int) -> None:
+        """Add the metric of one line.
+
+        Raises
+        ------
+        InputError
+            The line is not that of a metric; nothing has been added.
+        """
+        try:
+            added = self._add_known(line)
+        except (AttributeError, IndexError, KeyError, OverflowError, TypeError, ValueError):
+            added = False  # not as expected, so not as known
+        if not added:
+            self._add_checked(line)
+        self._file.append(self._files.setdefault(file, len(self._files)))
+        self._line.append(number)
+
+    def _add_known(self, line: Any) -> bool:
+        """Add a line whose shape is known; ``False``, or any error of the kinds above, where it may not be sound."""
+        row = line["dataRow"]
+        ((kind, key),) = row.items()
+        value = line["metricValue"]
+        keyed = type(value) is dict
+        numbers: Any = [*value.values()] if keyed else [value]
+        is_matrix = type(numbers[0]) is list
+        shape, order = self._known[_common(line, is_matrix)]
+        if not (type(key) is str and kind in _KINDS and line.keys() <= _FIELDS and type(line.get("uuid", "")) is str):
+            return False
+        if order is not None:
+            numbers = [numbers[i] for i in order]
+        if is_matrix:
+            if {*map(type, numbers)} != {list} or {*map(len, numbers)} != {4}:
+                return False
+            numbers = [*chain.from_iterable(numbers)]
+            if {*map(type, numbers)} != {int} or min(numbers) < 0 or max(numbers) > GREATEST_COUNT:
+                return False
+        elif not ({*map(type, numbers)} <= _NUMBERS and all(map(math.isfinite, numbers))):
+            return False
+        self._append((kind, key), shape, is_matrix, numbers)
+        return True
+
+    def _add_checked(self, line: Any) -> None:
+        parsed = parse_line(line)
+        (data_row, metric), *_ = parsed
+        if not isinstance(metric, ScalarMetric | ConfusionMatrixMetric):
+            raise InputError(
+                "a line cannot be read",
+                [Fault(rule="kind", message="expected a metric", path="$", data_row=str(data_row))],
+            )
+        value: Any = metric.value
+        keys = tuple(value) if isinstance(value, dict) else None
+        numbers = [*value.values()] if isinstance(value, dict) else [value]
+        is_matrix = isinstance(metric, ConfusionMatrixMetric)
+        if is_matrix:
+            numbers = [*chain.from_iterable(numbers)]
+            if max(numbers) > GREATEST_COUNT:
+                message = f"counts of more than {GREATEST_COUNT:,} cannot be added up"
+                raise InputError(
+                    "a line cannot be read",
+                    [Fault(rule="count-max", message=message, path="$.metricValue", data_row=str(data_row))],
+                )
+        shape = MetricShape(
+            metric.metric_name, metric.feature_name, metric.subclass_name, metric.aggregation.value, keys
+        )
+        code = self._shapes.setdefault(shape, len(self._shapes))
+        self._append(data_row, code, is_matrix, numbers)
+        written = line["metricValue"]
+        order = None
+        if type(written) is dict:
+            order = sorted(range(len(written)), key=[float(key) for key in written].__getitem__)
+            order = None if order == [*range(len(written))] else order
+        if type(written) in _PLAIN:
+            self._known[_common(line, is_matrix)] = code, order
+
+    def _append(self, row: tuple[str, str], shape: int, is_matrix: bool, numbers: list[Any]) -> None:
+        self._row.append(self._rows.setdefault(row, len(self._rows)))
+        self._shape.append(shape)
+        if is_matrix:
+            self._offset.append(len(self._counts) // 4)
+            self._counts.extend(numbers)
+        else:
+            self._offset.append(len(self._scalars))
+            self._scalars.extend(numbers)
+
+    def values(self) -> MetricValues:
+        """All metrics that were added."""
+        return MetricValues(
+            rows=[DataRowKey(*key) for key in self._rows],
+            shapes=list(self._shapes),
+            files=list(self._files),
+            row=np.array(self._row, np.int64),
+            shape=np.array(self._shape, np.int64),
+            file=np.array(self._file, np.int64),
+            line=np.array(self._line, np.int64),
+            offset=np.array(self._offset, np.int64),
+            scalars=np.array(self._scalars, np.float64),
+            counts=np.array(self._counts, np.int64).reshape(-1, 4),
+        )
+
+
+def _common(line: Any, is_matrix: bool) -> tuple[Any, ...]:
+    """All that a line says besides its data row, its uuid and its numbers, as it is written."""
+    value = line["metricValue"]
+    get = line.get
+    return (
+        get("metricName"),
+        get("featureName"),
+        get("subclassName"),
+        get("aggregation"),
+        is_matrix,
+        tuple(value) if isinstance(value, dict) else None,
+    )
