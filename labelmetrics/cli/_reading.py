@@ -1,0 +1,89 @@
+"""Options of commands that read annotations."""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import click
+
+from labelmetrics.cli._options import INPUT, option
+from labelmetrics.errors import SettingError
+
+
+def _most(ctx: click.Context, parameter: click.Parameter, value: int | None) -> int | None:
+    """A number of lines that may be bad makes sense only where bad lines are passed over."""
+    if value is not None:
+        if ctx.params.get("on_bad_line") == "error":
+            raise click.BadParameter("does not go with --on-bad-line error", ctx, parameter)
+        ctx.params["on_bad_line"] = "skip"
+    return value
+
+
+data_rows_option = option(
+    "--data-rows",
+    type=INPUT,
+    metavar="FILE",
+    section="Data rows",
+    help="Table of data rows (NDJSON, CSV, Parquet): which there are, with id, globalKey, mediaPath, width, height, "
+    "split and metadata.",
+)
+
+
+def reading_options(function: Any) -> Any:
+    """What becomes of lines that cannot be read, and how many threads read."""
+    for one in (
+        option("--workers", type=click.IntRange(min=1), metavar="N", section="Input", help="Threads that read."),
+        option(
+            "--bad-lines",
+            type=click.Path(dir_okay=False),
+            metavar="FILE",
+            section="Input",
+            help="Write each refused line with its reason to FILE.",
+        ),
+        option(
+            "--max-bad-lines",
+            type=click.IntRange(min=0),
+            callback=_most,
+            metavar="N",
+            section="Input",
+            help="Pass over N lines at most.",
+        ),
+        option(
+            "--on-bad-line",
+            type=click.Choice(["error", "skip"]),
+            is_eager=True,
+            section="Input",
+            help="Whether lines that cannot be read are an error or are passed over. [default: error]",
+        ),
+    ):
+        function = one(function)
+    return function
+
+
+def load_function(name: str) -> Any:
+    """The function that ``module:function`` names; modules are also looked for in the working directory.
+
+    Raises
+    ------
+    SettingError
+        There is no such module or function, or the module cannot be imported.
+    """
+    module, _, function = name.partition(":")
+    if not module or not function:
+        raise SettingError(f"a custom metric is named module:function, got {name!r}")
+    here = str(Path.cwd())
+    if here not in sys.path:
+        sys.path.insert(0, here)
+    try:
+        found: Any = import_module(module)
+        for part in function.split("."):
+            found = getattr(found, part)
+    except Exception as error:
+        # Whatever a user's module raises when it is imported.
+        raise SettingError(f"the custom metric {name} cannot be loaded: {type(error).__name__}: {error}") from error
+    if not callable(found):
+        raise SettingError(f"the custom metric {name} is no function")
+    return found

@@ -1,0 +1,224 @@
+"""``labelmetrics evaluate``: compare predictions with ground truth."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from labelmetrics.cli._messages import Messages
+from labelmetrics.cli._options import (
+    INPUT,
+    Listed,
+    as_json,
+    check_streams,
+    flat,
+    kind_of,
+    make_command,
+    metric_options,
+    metric_settings,
+    option,
+    write,
+)
+from labelmetrics.cli._reading import data_rows_option, load_function, reading_options
+from labelmetrics.errors import SettingError
+
+MISSING = ("error", "empty", "skip")
+
+
+def _confidences(ctx: click.Context, parameter: click.Parameter, value: str | None) -> Any:
+    """A list of keys, a number of keys, or ``"auto"``."""
+    if value is None or value == "auto":
+        return value
+    if value.strip().isdigit():
+        return int(value)
+    return list(Listed(float, "number").convert(value, parameter, ctx))
+
+
+def _buffer(ctx: click.Context, parameter: click.Parameter, values: tuple[str, ...]) -> Any:
+    """A width for all features, or a mapping from features to widths."""
+
+    def width(text: str) -> float | str:
+        if text.endswith("%"):
+            return text
+        try:
+            return float(text)
+        except ValueError:
+            raise click.BadParameter(
+                f'{text!r} is neither a number of pixels nor a share like "2%"', ctx, parameter
+            ) from None
+
+    named = dict(value.rsplit("=", 1) for value in values if "=" in value)
+    if not values:
+        return None
+    if len(values) == 1 and not named:
+        return width(values[0])
+    if len(named) < len(values):
+        raise click.BadParameter("give one width for all features, or FEATURE=WIDTH for each", ctx, parameter)
+    return {feature: width(text) for feature, text in named.items()}
+
+
+@make_command(
+    "evaluate",
+    python='labelmetrics.evaluate("gt.ndjson", "predictions.ndjson").save("results.lmeval")',
+    examples=r"""
+labelmetrics evaluate demo/ground_truth.ndjson demo/predictions.ndjson \
+  --data-rows demo/data_rows.ndjson -o demo/results.lmeval
+labelmetrics evaluate demo/ground_truth.ndjson demo/predictions.ndjson \
+  --data-rows demo/data_rows.ndjson --iou 0.5,0.75 --confidences 10 --over-limit fit -o demo/metrics.ndjson.gz
+cat demo/predictions.ndjson | labelmetrics evaluate demo/ground_truth.ndjson - \
+  --data-rows demo/data_rows.ndjson --json
+""",
+)
+@click.argument("ground_truths", type=INPUT)
+@click.argument("predictions", type=INPUT)
+@option(
+    "-o",
+    "--output",
+    "outputs",
+    multiple=True,
+    metavar="FILE",
+    section="Output",
+    help="Evaluation file (.lmeval), metric lines (.ndjson, also .ndjson.gz and .ndjson.zst; - is standard output) or "
+    "metric table (.parquet). May be repeated.",
+)
+@as_json
+@option(
+    "--iou",
+    type=Listed(float, "number"),
+    multiple=True,
+    metavar="NUMBER,...",
+    section="Comparison",
+    help="Overlap that a match must exceed (reach, with --matching coco), between 0 and 1; one metric name each. "
+    "[default: 0.5]",
+)
+@option(
+    "--confidences",
+    callback=_confidences,
+    metavar="KEYS",
+    section="Comparison",
+    help="Confidence keys of the metrics: a list (0.1,0.5,0.9), a number n for 0, 1/n, ... (n-1)/n, or auto. "
+    "[default: none]",
+)
+@option(
+    "--include-subclasses/--no-include-subclasses",
+    default=None,
+    section="Comparison",
+    help="Whether a pair matches only where its nested answers are equal. [default: no]",
+)
+@option(
+    "--matching",
+    type=click.Choice(["platform", "coco"]),
+    section="Comparison",
+    help="Highest overlap first, or predictions in falling confidence by COCO's rules. [default: platform]",
+)
+@option(
+    "--masks",
+    type=click.Choice(["auto", "semantic", "instance"]),
+    section="Comparison",
+    help="Mean overlap of masks: pixels of their union, or one to one. [default: auto]",
+)
+@option(
+    "--buffer",
+    multiple=True,
+    callback=_buffer,
+    metavar="WIDTH",
+    section="Comparison",
+    help="How far points and lines are widened: pixels (70), a share of the image's diagonal (2%), or FEATURE=WIDTH, "
+    "repeated. [default: 70]",
+)
+@option(
+    "--answer-names",
+    type=click.Choice(["auto", "answer", "question/answer"]),
+    section="Comparison",
+    help="How answers are named as features. [default: auto]",
+)
+@option(
+    "--custom",
+    multiple=True,
+    metavar="MODULE:FUNCTION",
+    section="Comparison",
+    help="Custom metric: a function of the ground truths and the predictions of a data row that returns metric "
+    "annotations. Modules of the working directory can be named. May be repeated.",
+)
+@data_rows_option
+@option(
+    "--missing-ground-truth",
+    type=click.Choice(MISSING),
+    section="Data rows",
+    help="What predictions mean on a data row without any ground truth: a mistake, false positives (empty), or "
+    "nothing (skip). [default: error]",
+)
+@option(
+    "--missing-predictions",
+    type=click.Choice(MISSING),
+    section="Data rows",
+    help="What a data row without any prediction means. [default: empty]",
+)
+@option(
+    "--format",
+    type=click.Choice(["coco", "ndjson", "labelbox-export"]),
+    section="Input",
+    help="Format of the files; found out unless given.",
+)
+@option(
+    "--geometry",
+    type=click.Choice(["bbox", "segm"]),
+    section="Input",
+    help="What is read from COCO files. [default: bbox]",
+)
+@reading_options
+@metric_options
+@click.pass_obj
+def command(
+    messages: Messages,
+    /,
+    ground_truths: str,
+    predictions: str,
+    outputs: tuple[str, ...],
+    as_json: bool,
+    metrics: tuple[Any, ...],
+    level: tuple[Any, ...],
+    over_limit: str,
+    custom: tuple[str, ...],
+    iou: tuple[Any, ...],
+    **settings: Any,
+) -> None:
+    """Compare predictions with ground truth.
+
+    GROUND_TRUTHS and PREDICTIONS are platform NDJSON (also packed by gzip or zstd), COCO files or the platform's
+    export; one of them may be - for standard input. Prints a summary, and writes what -o asks for.
+    """
+    if as_json and "-" in outputs:
+        raise SettingError("--json and -o - both need standard output")
+    kinds = [kind_of(path) for path in outputs]
+    check_streams([ground_truths, predictions, settings["data_rows"]], [*outputs, settings["bad_lines"]])
+    functions = [load_function(name) for name in custom]
+
+    from labelmetrics.evaluation import evaluate
+
+    given = {name: value for name, value in settings.items() if value is not None}
+    if iou:
+        given["iou"] = flat(iou)
+    with messages.progress() as progress:
+        evaluation = evaluate(ground_truths, predictions, custom=functions, progress=progress, **given)
+        lines = metric_settings(metrics, level, over_limit)
+        if set(kinds) - {"evaluation"}:
+            evaluation.metric_columns(**lines)  # raises what writing lines would raise, before anything is written
+        for path in outputs:
+            progress(f"writing {path}", 1.0)
+            write(evaluation, path, lines)
+    for threshold in evaluation.results.grid.thresholds:
+        _show(messages, evaluation.summary(iou=threshold), as_json, "-" in outputs)
+    for path in outputs:
+        messages.info(f"wrote {path}")
+
+
+def _show(messages: Messages, /, summary: Any, as_json: bool, to_stderr: bool) -> None:
+    from labelmetrics.cli._tables import print_json, print_table
+    from labelmetrics.summary import HEADINGS
+
+    if as_json:
+        print_json(summary.to_dict())
+    elif not messages.quiet:
+        print_table(HEADINGS, summary.rows(), summary.caption, to_stderr=to_stderr)
