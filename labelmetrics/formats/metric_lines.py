@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from array import array
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -25,7 +25,7 @@ from labelmetrics.types import ConfusionMatrixMetric, Label, ScalarMetric
 from labelmetrics.types.annotation import GEOMETRY_KEYS
 from labelmetrics.types.base import Annotation, kind_of_value
 
-__all__ = ["Entry", "MetricReader", "MetricShape", "MetricValues", "entries", "is_metric", "to_line"]
+__all__ = ["Entry", "MetricReader", "MetricShape", "MetricValues", "entries", "is_metric", "lines_of"]
 
 GREATEST_COUNT = 2**62
 _FIELDS = frozenset(
@@ -39,7 +39,7 @@ _PLAIN = frozenset({int, float, list, dict})
 
 
 class Entry(NamedTuple):
-    """One line or one model of an input, and where it stands."""
+    """One line, annotation or label of an input, and where it stands."""
 
     file: str | None
     line: int
@@ -58,7 +58,7 @@ def entries(source: Any) -> Iterator[Entry]:
     Yields
     ------
     Entry
-        Bytes, mappings and models as they are; a label as the lines of its annotations.
+        Bytes, mappings, annotations and labels, as they are.
 
     Raises
     ------
@@ -74,41 +74,32 @@ def entries(source: Any) -> Iterator[Entry]:
         for number, item in enumerate(source, 1):
             if isinstance(item, str | Path):
                 yield from entries(item)
-            elif isinstance(item, Label):
-                yield from (Entry(None, number, line) for line in _lines_of(item, number))
             else:
                 yield Entry(None, number, item)
     else:
         raise InputError(f"expected a path or lines, got {kind_of_value(source)}")
 
 
-def _lines_of(label: Label, number: int) -> Iterator[Any]:
-    try:
-        yield from to_lines(label)
-    except InputError as error:
-        faults = error.faults or (Fault(rule="label", message=str(error)),)
-        raise InputError("a label cannot be read", [replace(fault, line=number) for fault in faults]) from None
-
-
-def to_line(item: Any) -> Any:
-    """The line that an item of an input is, parsed if it is text.
+def lines_of(item: Any) -> list[Any]:
+    """The lines that an item of an input is: parsed if it is text, several if it is a label.
 
     Raises
     ------
     InputError
-        It is no JSON, or neither line nor annotation.
+        It is no JSON, or a label or annotation that cannot be written as lines.
     """
     if isinstance(item, bytes):
         try:
-            return orjson.loads(item)
+            return [orjson.loads(item)]
         except orjson.JSONDecodeError:
-            return parse_json(item)  # raises, and says where
-    if isinstance(item, Annotation):
-        try:
-            return item.to_line()
-        except LabelmetricsError as error:
-            raise InputError("an annotation cannot be read", [Fault(rule="annotation", message=str(error))]) from None
-    return item
+            return [parse_json(item)]  # raises, and says where
+    try:
+        if isinstance(item, Label):
+            return list(to_lines(item))
+        return [item.to_line() if isinstance(item, Annotation) else item]
+    except LabelmetricsError as error:
+        faults = getattr(error, "faults", ()) or [Fault(rule="annotation", message=str(error))]
+        raise InputError("an annotation cannot be read", faults) from None
 
 
 def is_metric(line: Any) -> bool:

@@ -1,0 +1,232 @@
+"""Values of metrics put together: children into their parent, data rows into groups."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from labelmetrics.errors import InputError
+from labelmetrics.kernels.batch import Bools, Floats, Ints
+
+GROUP, NAME, FEATURE, SUBCLASS = range(4)
+"""Columns of a key."""
+
+
+class Method(IntEnum):
+    """How values are put together."""
+
+    ARITHMETIC_MEAN = 0
+    GEOMETRIC_MEAN = 1
+    HARMONIC_MEAN = 2
+    SUM = 3
+    CONFUSION_MATRIX = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Values:
+    """Numbers, or counts, and what each is about.
+
+    Parameters
+    ----------
+    key : ndarray of int64, shape (n, 4)
+        Data row or other group, metric name, feature and subclass, as indices; -1 where there is none.
+    value : ndarray of float64, shape (n,), or of integers, shape (n, 4)
+        Scalars, or TP, FP, TN and FN.
+    """
+
+    key: Ints
+    value: NDArray[Any]
+
+    def __len__(self) -> int:
+        return len(self.key)
+
+    def take(self, index: Ints | Bools) -> Values:
+        """The values at ``index`` (integers or a boolean mask)."""
+        return Values(self.key[index], self.value[index])
+
+    @classmethod
+    def concat(cls, parts: Sequence[Values]) -> Values:
+        """All parts of one kind, one below the other."""
+        return cls(np.concatenate([part.key for part in parts]), np.concatenate([part.value for part in parts]))
+
+
+@dataclass(frozen=True, slots=True)
+class Combined:
+    """Values that were made from others.
+
+    Parameters
+    ----------
+    values : Values
+        The ``n`` new ones, sorted by their keys.
+    order : ndarray of int64
+        Positions of the old values, those that made one new value beside each other.
+    starts : ndarray of int64, shape (n,)
+        Where in ``order`` those of each new value begin.
+    """
+
+    values: Values
+    order: Ints
+    starts: Ints
+
+    @property
+    def sizes(self) -> Ints:
+        """How many old values made each new one."""
+        return np.diff(self.starts, append=len(self.order))
+
+    def members(self, index: int) -> Ints:
+        """Positions of the old values that made one new value."""
+        end = self.starts[index + 1] if index + 1 < len(self.starts) else len(self.order)
+        return self.order[self.starts[index] : end]
+
+
+@dataclass(frozen=True, slots=True)
+class Parents:
+    """Values of one level: explicit ones, and for the rest what follows from the children.
+
+    Parameters
+    ----------
+    values : Values
+        The ``n`` values, sorted by their keys.
+    made : Combined
+        What the children would make of every parent that has any.
+    source : ndarray of int64, shape (n,)
+        Which value of ``made`` each is; -1 where it is explicit.
+    overruled : ndarray of bool, shape (n,)
+        Whether an explicit value won over children.
+    """
+
+    values: Values
+    made: Combined
+    source: Ints
+    overruled: Bools
+
+
+def grouped(key: Ints) -> tuple[Ints, Ints]:
+    """Order that sorts keys, stable, and where in it each distinct key begins.
+
+    Examples
+    --------
+    >>> order, starts = grouped(np.array([[1, 0, 0, -1], [0, 0, 0, -1], [1, 0, 0, -1]]))
+    >>> order.tolist(), starts.tolist()
+    ([1, 0, 2], [0, 1])
+    """
+    order = np.lexsort(key.T[::-1]).astype(np.int64)
+    ordered = key[order]
+    first = np.ones(len(order), bool)
+    first[1:] = (ordered[1:] != ordered[:-1]).any(axis=1)
+    return order, np.flatnonzero(first)
+
+
+def repeated(key: Ints) -> list[Ints]:
+    """Positions of each key that occurs more than once."""
+    order, starts = grouped(key)
+    sizes = np.diff(starts, append=len(order))
+    return [order[starts[index] : starts[index] + sizes[index]] for index in np.flatnonzero(sizes > 1)]
+
+
+def exact_sums(values: Floats, starts: Ints) -> Floats:
+    """Sums of consecutive stretches, each rounded once, so that the order of what is added cannot change them.
+
+    Examples
+    --------
+    >>> exact_sums(np.array([0.1, 0.2, 0.3, 1e100, 1.0, -1e100]), np.array([0, 3])).tolist()
+    [0.6, 1.0]
+    """
+    flat = values.tolist()
+    try:
+        return np.array([math.fsum(flat[a:b]) for a, b in pairwise([*starts.tolist(), len(flat)])], np.float64)
+    except OverflowError:
+        raise InputError("the values of a metric add up to more than a number can hold") from None
+
+
+def combine(values: Values, key: Ints, methods: Ints) -> Combined:
+    """Put together the values that have the same new key.
+
+    Parameters
+    ----------
+    values : Values
+        What is put together.
+    key : ndarray of int64, shape (n, 4)
+        New key of each value.
+    methods : ndarray of int64
+        Method of each metric name; without meaning for counts, which are added.
+
+    Examples
+    --------
+    >>> key = np.array([[0, 0, 0, -1], [0, 0, 1, -1]])
+    >>> parent = np.array([[0, 0, -1, -1], [0, 0, -1, -1]])
+    >>> combine(Values(key, np.array([3.0, 4.0])), parent, np.array([Method.SUM])).values.value.tolist()
+    [7.0]
+    """
+    order, starts = grouped(key)
+    new = key[order[starts]]
+    value = values.value[order]
+    if not len(starts):
+        made = value
+    elif values.value.ndim == 2:
+        if np.add.reduceat(value.astype(np.float64), starts, axis=0).max() >= 2**62:
+            raise InputError("the counts of a metric add up to more than a number can hold")
+        made = np.add.reduceat(value, starts, axis=0)
+    else:
+        made = _combined(value, starts, methods[new[:, NAME]])
+    return Combined(Values(new, made), order, starts)
+
+
+def _combined(value: Floats, starts: Ints, methods: Ints) -> Floats:
+    size = np.diff(starts, append=len(value))
+    made = np.empty(len(starts))
+    for method in np.unique(methods).tolist():
+        groups = np.flatnonzero(methods == method)
+        n = size[groups]
+        inner = np.cumsum(n) - n
+        part = value[np.repeat(starts[groups] - inner, n) + np.arange(n.sum())]
+        made[groups] = _method(method, part, inner, n)
+    return made
+
+
+def _method(method: int, value: Floats, starts: Ints, n: Ints) -> Floats:
+    if method == Method.SUM:
+        return exact_sums(value, starts)
+    if method == Method.ARITHMETIC_MEAN:
+        return exact_sums(value, starts) / n
+    low, high = np.minimum.reduceat(value, starts), np.maximum.reduceat(value, starts)
+    if method == Method.GEOMETRIC_MEAN:
+        with np.errstate(divide="ignore"):  # the logarithm of 0 makes the mean 0
+            mean = np.exp(exact_sums(np.log(value), starts) / n)
+    else:
+        # Reciprocals as multiples of the least value: they cannot overflow, and are 0 beside a value of 0.
+        shares = np.divide(np.repeat(low, n), value, out=np.ones_like(value), where=value > 0)
+        mean = low * (n / exact_sums(shares, starts))
+    # Logarithms and quotients are rounded; the mean of equal values still is that value.
+    return np.clip(mean, low, high)
+
+
+def parents(children: Values, explicit: Values, column: int, methods: Ints) -> Parents:
+    """Values of the level above.
+
+    Parameters
+    ----------
+    children : Values
+        Values of the level below.
+    explicit : Values
+        Values that were given; each wins over what its children would make.
+    column : int
+        Column of the key that only the children have (``SUBCLASS`` or ``FEATURE``).
+    methods : ndarray of int64
+        Method of each metric name.
+    """
+    key = children.key.copy()
+    key[:, column] = -1
+    made = combine(children, key, methods)
+    both = Values.concat([explicit, made.values])
+    order, starts = grouped(both.key)  # stable, so the explicit value comes first
+    chosen = order[starts]
+    source = np.where(chosen < len(explicit), -1, chosen - len(explicit))
+    return Parents(both.take(chosen), made, source, np.diff(starts, append=len(order)) > 1)

@@ -1,0 +1,428 @@
+"""What a rollup starts from: the values of an evaluation or of metric lines at one confidence key."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from labelmetrics.errors import DataRowError, Fault, InputError, SettingError
+from labelmetrics.formats.data_rows import read_data_rows
+from labelmetrics.formats.metric_columns import CLASSIFICATION, MATRIX, MEAN, MIOU
+from labelmetrics.formats.metric_lines import MetricReader, MetricShape, MetricValues, entries, is_metric, lines_of
+from labelmetrics.kernels.aggregation import Method, Values, repeated
+from labelmetrics.kernels.batch import DataRowKey, Ints
+from labelmetrics.kernels.thresholds import nearest_key, threshold_name
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from labelmetrics.evaluation import Evaluation
+
+KEPT = 1000
+"""Faults that an error holds; beyond them they are counted."""
+SAME = 1e-12
+"""Keys that are no farther apart are one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gathered:
+    """Given values at one confidence key.
+
+    Parameters
+    ----------
+    rows, names, features, subclasses : list
+        What the keys of the values index.
+    methods : ndarray of int64
+        Method of each metric name.
+    scalars, matrices : Values
+        The values.
+    keys : dict of DataRowKey to int
+        Data row of each key that names one.
+    table : pyarrow.Table or None
+        Table of data rows.
+    position : ndarray of int64
+        Where in the table each data row is.
+    """
+
+    rows: list[str]
+    names: list[str | None]
+    features: list[str]
+    subclasses: list[str]
+    methods: Ints
+    scalars: Values
+    matrices: Values
+    keys: dict[DataRowKey, int]
+    table: pa.Table | None
+    position: Ints
+
+    def splits(self) -> list[str]:
+        """Split of each data row.
+
+        Raises
+        ------
+        SettingError
+            There is no table of data rows.
+        """
+        if self.table is None:
+            raise SettingError("splits stand in a table of data rows: give one with data_rows=")
+        column = self.table.column("split").to_pylist()
+        return [column[position] or "UNASSIGNED" for position in self.position.tolist()]
+
+    def members(self, name: str, keys: Collection[str]) -> Ints:
+        """Data rows of a slice; keys of data rows that have no values are passed over.
+
+        Raises
+        ------
+        SettingError
+            The slice names data rows, and all are known not to be there.
+        """
+        found = {row for row in map(self._row, keys) if row is not None}
+        if keys and not found and self.table is not None:
+            raise SettingError(f"slice {name!r} names no data row that is there, such as {self.rows[:1] or 'none'}")
+        return np.array(sorted(found), np.int64)
+
+    def _row(self, key: Any) -> int | None:
+        if isinstance(key, tuple):
+            return self.keys.get(DataRowKey(*key))
+        kind, _, value = str(key).partition(":")
+        candidates = (DataRowKey("id", str(key)), DataRowKey("globalKey", str(key)), DataRowKey(kind, value))
+        return next((self.keys[one] for one in candidates if one in self.keys), None)
+
+
+def listed(names: Iterable[Any]) -> str:
+    """The first few names, for a message."""
+    texts = [str(name) for name in names]
+    return f"there are {', '.join(texts[:10])}{', ...' if len(texts) > 10 else ''}" if texts else "there are none"
+
+
+def gather(
+    source: Evaluation | Any,
+    *,
+    metric: str | Collection[str] | None,
+    confidence: float | None,
+    nearest: bool,
+    data_rows: Any,
+) -> Gathered:
+    """Values of an evaluation, or of whatever holds metric lines; parameters as those of ``aggregate``."""
+    wanted = None if metric is None else {metric} if isinstance(metric, str) else set(metric)
+    if hasattr(source, "results") and hasattr(source, "custom"):
+        if data_rows is not None:
+            raise SettingError("an evaluation has its own table of data rows")
+        return _of_evaluation(source, _Choice(wanted, confidence, nearest))
+    table = None if data_rows is None else read_data_rows(data_rows)
+    return _of_lines(_read(source), table, _Choice(wanted, confidence, nearest))
+
+
+def _read(source: Any) -> MetricValues:
+    reader = MetricReader()
+    faults: list[Fault] = []
+    bad = 0
+    for file, number, item in entries(source):
+        try:
+            for line in lines_of(item):
+                if is_metric(line):
+                    reader.add(line, file, number)
+        except InputError as error:
+            bad += 1
+            if len(faults) < KEPT:
+                faults += [replace(fault, file=file, line=number) for fault in error.faults]
+    if bad:
+        raise InputError("1 line cannot be read" if bad == 1 else f"{bad:,} lines cannot be read", faults)
+    return reader.values()
+
+
+@dataclass(frozen=True, slots=True)
+class _Choice:
+    """Which metrics are wanted, and at which confidence."""
+
+    metrics: set[str] | None
+    confidence: float | None
+    nearest: bool
+
+    def wants(self, name: str | None) -> bool:
+        return self.metrics is None or name in self.metrics
+
+    def check_names(self, names: Iterable[str | None]) -> None:
+        known = set(names)
+        unknown = sorted(self.metrics - known) if self.metrics else []
+        if unknown:
+            raise SettingError(f"there is no metric {', '.join(unknown)}; {listed(sorted(filter(None, known)))}")
+
+    def keys(self, grids: Mapping[str | None, set[float]], *, plain: bool = False) -> dict[str | None, float]:
+        """The key of each metric that has keys.
+
+        Parameters
+        ----------
+        grids : mapping
+            Keys of each metric that has any.
+        plain : bool
+            Whether it is fine that there are none.
+        """
+        shown = "; ".join(
+            f"{'(no name)' if name is None else name}: {', '.join(f'{key:g}' for key in sorted(grids[name]))}"
+            for name in sorted(grids, key=str)
+        )
+        if self.confidence is None:
+            if grids:
+                raise SettingError(f"these metrics have a value for each confidence key; choose one of {shown}")
+            return {}
+        if not grids and not plain:
+            raise SettingError(f"confidence {self.confidence:g} is not a key: these metrics have no confidence keys")
+        chosen = {}
+        for name, grid in grids.items():
+            keys = sorted(grid)
+            try:
+                chosen[name] = keys[nearest_key(keys, self.confidence, nearest=self.nearest)]
+            except SettingError:
+                message = f"confidence {self.confidence:g} is not a key of every metric; the keys are {shown}"
+                raise SettingError(message) from None
+        return chosen
+
+
+class _Collector:
+    """Collects values under common indices."""
+
+    def __init__(self, features: Iterable[str] = (), subclasses: Iterable[str] = ()) -> None:
+        self.names: dict[str | None, int] = {}
+        self.methods: dict[str | None, str] = {}
+        self.features = {name: code for code, name in enumerate(features)}
+        self.subclasses = {name: code for code, name in enumerate(subclasses)}
+        self.scalars = [Values(np.empty((0, 4), np.int64), np.empty(0))]
+        self.matrices = [Values(np.empty((0, 4), np.int64), np.empty((0, 4), np.int64))]
+
+    def name(self, name: str | None, aggregation: str) -> int:
+        """Index of a metric name.
+
+        Raises
+        ------
+        InputError
+            It has another aggregation elsewhere.
+        """
+        known = self.methods.setdefault(name, aggregation)
+        if known != aggregation:
+            message = f"metric {name} has two aggregations: {known} and {aggregation}"
+            raise InputError(message, [Fault(rule="aggregation", message=message, metric_key=name)])
+        return self.names.setdefault(name, len(self.names))
+
+    def about(self, row: Ints, name: int, feature: Ints | int, subclass: Ints | int, value: Any) -> None:
+        """Add values of one metric name."""
+        key = np.empty((len(row), 4), np.int64)
+        for column, codes in enumerate((row, name, feature, subclass)):
+            key[:, column] = codes
+        (self.scalars if value.ndim == 1 else self.matrices).append(Values(key, value))
+
+    def metrics(self, values: MetricValues, row: Ints, choice: _Choice, *, plain: bool = False) -> None:
+        """Add metrics that were read, at their key.
+
+        Parameters
+        ----------
+        values : MetricValues
+            The metrics.
+        row : ndarray of int64
+            Index of the data row of each.
+        choice : _Choice
+            What is wanted.
+        plain : bool
+            Whether it is fine that no metric has keys.
+        """
+        _check_unique(values, row)
+        wanted = [choice.wants(shape.name) for shape in values.shapes]
+        grids: dict[str | None, set[float]] = {}
+        for shape, is_wanted in zip(values.shapes, wanted, strict=True):
+            if shape.keys and is_wanted:
+                grids.setdefault(shape.name, set()).update(shape.keys)
+        chosen = choice.keys(grids, plain=plain)
+        _check_aggregations(values)
+        codes = np.empty((len(values.shapes), 3), np.int64)
+        place = np.full(len(values.shapes), -1)
+        for code, (shape, is_wanted) in enumerate(zip(values.shapes, wanted, strict=True)):
+            if is_wanted:
+                codes[code] = self._codes(shape)
+                place[code] = _place(shape, chosen.get(shape.name))
+        at = place[values.shape]
+        is_matrix = np.array([shape.is_matrix for shape in values.shapes], bool)[values.shape]
+        key = np.column_stack([row, codes[values.shape]])
+        for stored, parts, of_kind in (
+            (values.scalars, self.scalars, ~is_matrix),
+            (values.counts, self.matrices, is_matrix),
+        ):
+            keep = np.flatnonzero(of_kind & (at >= 0))
+            taken = stored[values.offset[keep] + at[keep]]
+            if taken.ndim == 1:
+                _check_signs(values, keep, taken)
+            parts.append(Values(key[keep], taken))
+
+    def _codes(self, shape: MetricShape) -> tuple[int, int, int]:
+        def code(codes: dict[str, int], name: str | None) -> int:
+            return -1 if name is None else codes.setdefault(name, len(codes))
+
+        return (
+            self.name(shape.name, shape.aggregation),
+            code(self.features, shape.feature),
+            code(self.subclasses, shape.subclass),
+        )
+
+    def gathered(
+        self, rows: Sequence[str], keys: dict[DataRowKey, int], table: pa.Table | None, position: Ints
+    ) -> Gathered:
+        return Gathered(
+            rows=list(rows),
+            names=list(self.names),
+            features=list(self.features),
+            subclasses=list(self.subclasses),
+            methods=np.array([Method[self.methods[name]] for name in self.names], np.int64),
+            scalars=Values.concat(self.scalars),
+            matrices=Values.concat(self.matrices),
+            keys=keys,
+            table=table,
+            position=position,
+        )
+
+
+def _place(shape: MetricShape, chosen: float | None) -> int:
+    """Which of the numbers of a metric is the one at the chosen key; -1 where it is not defined there."""
+    if shape.keys is None:
+        return 0
+    assert chosen is not None
+    return next((index for index, key in enumerate(shape.keys) if abs(key - chosen) <= SAME), -1)
+
+
+def _check_unique(values: MetricValues, row: Ints) -> None:
+    ids: dict[tuple[str | None, ...], int] = {}
+    about = np.array([ids.setdefault(shape[:3], len(ids)) for shape in values.shapes], np.int64)
+    faults = []
+    for first, *rest in repeated(np.column_stack([row, about[values.shape]])):
+        where = values.place(first)
+        message = f"the same metric key as line {where['line']}" + (f" of {where['file']}" if where["file"] else "")
+        faults += [
+            Fault(rule="duplicate-metric-key", message=message, remedy="keep one of them", **values.place(other))
+            for other in rest
+        ]
+        if len(faults) >= KEPT:
+            break
+    if faults:
+        raise InputError("a metric key occurs more than once", faults)
+
+
+def _check_aggregations(values: MetricValues) -> None:
+    used, first = np.unique(values.shape, return_index=True)
+    found: dict[str | None, dict[str, int]] = {}
+    for code, index in sorted(zip(used.tolist(), first.tolist(), strict=True), key=lambda pair: pair[1]):
+        shape = values.shapes[code]
+        found.setdefault(shape.name, {}).setdefault(shape.aggregation, index)
+    faults = []
+    for aggregations in found.values():
+        (known, before), *others = aggregations.items()
+        for aggregation, index in others:
+            message = f"is aggregated by {aggregation} here and by {known} on line {values.line[before]}"
+            remedy = "give every metric name one aggregation"
+            faults.append(Fault(rule="aggregation", message=message, remedy=remedy, **values.place(index)))
+    if faults:
+        raise InputError("a metric name has two aggregations", faults)
+
+
+def _check_signs(values: MetricValues, index: Ints, taken: Any) -> None:
+    no_negative = np.array([shape.aggregation in ("GEOMETRIC_MEAN", "HARMONIC_MEAN") for shape in values.shapes], bool)
+    negative = index[(taken < 0) & no_negative[values.shape[index]]]
+    if len(negative):
+        message = "a negative value has no geometric or harmonic mean"
+        faults = [Fault(rule="scalar-range", message=message, **values.place(one)) for one in negative[:KEPT]]
+        raise InputError("values have no mean", faults)
+
+
+def _of_lines(values: MetricValues, table: pa.Table | None, choice: _Choice) -> Gathered:
+    choice.check_names(shape.name for shape in values.shapes)
+    keys = {key: code for code, key in enumerate(values.rows)}
+    codes = position = np.arange(len(values.rows))
+    rows = values.rows
+    if table is None:
+        kinds = {key.kind for key in values.rows}
+        if len(kinds) > 1:
+            faults = [
+                Fault(
+                    rule="data-row-keys",
+                    message=f"is named by {key.kind}, others are not",
+                    remedy="give a table of data rows with id and globalKey (data_rows=, --data-rows)",
+                    data_row=str(key),
+                )
+                for key in (next(key for key in values.rows if key.kind == kind) for kind in sorted(kinds))
+            ]
+            raise DataRowError("data rows are named by id and by globalKey, so they cannot be told apart", faults)
+    else:
+        places = _places(table)
+        unknown = [key for key in values.rows if key not in places]
+        if unknown:
+            faults = [
+                Fault(rule="unknown-data-row", message=f"no row has this {key.kind}", data_row=str(key))
+                for key in unknown[:KEPT]
+            ]
+            raise DataRowError(f"{len(unknown):,} data rows are not in the table of data rows", faults)
+        # A data row that is named in two ways is one.
+        places_used, first, codes = np.unique(
+            np.array([places[key] for key in values.rows], np.int64), return_index=True, return_inverse=True
+        )
+        position = places_used
+        rows = [values.rows[index] for index in first.tolist()]
+        known = {place: code for code, place in enumerate(places_used.tolist())}
+        keys = {key: known[place] for key, place in places.items() if place in known}
+    collector = _Collector()
+    collector.metrics(values, codes[values.row], choice)
+    return collector.gathered([str(key) for key in rows], keys, table, position)
+
+
+def _places(table: pa.Table) -> dict[DataRowKey, int]:
+    return {
+        DataRowKey(kind, key): place
+        for kind in ("id", "globalKey")
+        for place, key in enumerate(table.column(kind).to_pylist())
+        if key is not None
+    }
+
+
+def _of_evaluation(evaluation: Evaluation, choice: _Choice) -> Gathered:
+    results, kind = evaluation.results, evaluation.key_kind
+    grid = results.grid
+    names = [*map(threshold_name, grid.thresholds), CLASSIFICATION, MIOU]
+    choice.check_names([*names, *(metric.metric_name for _, metric in evaluation.custom)])
+    level = 0
+    if grid.keys and choice.confidence is not None:
+        level = 1 + nearest_key(grid.keys, choice.confidence, nearest=choice.nearest)
+    collector = _Collector(results.features, results.subclasses)
+    for groups in (results.by_feature, results.by_subclass):
+        if choice.wants(MIOU):
+            iou = groups.iou[level]
+            part = groups.take(~np.isnan(iou))
+            name = collector.name(MIOU, MEAN)
+            collector.about(part.row, name, part.feature, part.subclass, iou[~np.isnan(iou)])
+        for is_class in (False, True):
+            part = groups.take(results.is_classification[groups.feature] == is_class)
+            # Answers overlap fully or not at all, so one threshold says it all.
+            for index, threshold in enumerate(grid.thresholds[: 1 if is_class else None]):
+                text = CLASSIFICATION if is_class else threshold_name(threshold)
+                if choice.wants(text):
+                    name = collector.name(text, MATRIX)
+                    collector.about(part.row, name, part.feature, part.subclass, part.counts(index)[level])
+    reader = MetricReader()
+    for number, (row, metric) in enumerate(evaluation.custom, 1):
+        reader.add(metric.to_line() | {"dataRow": {kind: row}}, None, number)
+    values = reader.values()
+    codes = {row: code for code, row in enumerate(results.rows)}
+    rows = np.array([codes[key.value] for key in values.rows], np.int64)
+    collector.metrics(values, rows[values.row], choice, plain=bool(grid.keys))
+    found = collector.gathered(
+        [f"{kind}:{row}" for row in results.rows],
+        _places(evaluation.data_rows),
+        evaluation.data_rows,
+        np.arange(len(results.rows)),
+    )
+    for part in (found.scalars, found.matrices):
+        for first, *_ in repeated(part.key):
+            row, name = found.rows[part.key[first, 0]], found.names[part.key[first, 1]]
+            message = "a custom metric has the metric key of a built-in one"
+            raise InputError(
+                message, [Fault(rule="duplicate-metric-key", message=message, data_row=row, metric_key=name)]
+            )
+    return found
