@@ -83,6 +83,7 @@ _HOME = {
         "interpolate",
     ),
     "labelmetrics.validation": ("Report", "validate"),
+    "labelmetrics.verification": ("Verification", "verify"),
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
 

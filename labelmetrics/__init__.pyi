@@ -198,6 +198,12 @@ from labelmetrics.validation import (
 from labelmetrics.validation import (
     validate as validate,
 )
+from labelmetrics.verification import (
+    Verification as Verification,
+)
+from labelmetrics.verification import (
+    verify as verify,
+)
 
 __version__: str
 __all__: list[str]

@@ -22,6 +22,9 @@ from labelmetrics.errors import InputError, LabelmetricsError, LabelmetricsWarni
 INTERVAL = 60.0
 """Seconds between two lines of progress where there is no terminal."""
 
+FAULTS, UNUSABLE = 1, 2
+"""Exit codes: faults or differences were found; wrong usage or input that cannot be used."""
+
 INTERRUPTED, PIPE_CLOSED = 130, 141
 """What shells report for programs that end by SIGINT and by SIGPIPE."""
 
@@ -148,7 +151,7 @@ def reporting(messages: Messages) -> Iterator[None]:
             raise click.exceptions.Exit(INTERRUPTED) from None
         except Exception as error:
             messages.error(_text(error), error)
-            raise click.exceptions.Exit(2) from None
+            raise click.exceptions.Exit(UNUSABLE) from None
 
 
 def _text(error: Exception) -> str:

@@ -32,6 +32,16 @@ data_rows_option = option(
 )
 
 
+custom_option = option(
+    "--custom",
+    multiple=True,
+    metavar="MODULE:FUNCTION",
+    section="Comparison",
+    help="Custom metric: a function of the ground truths and the predictions of a data row that returns metric "
+    "annotations. Modules of the working directory can be named. May be repeated.",
+)
+
+
 def reading_options(function: Any) -> Any:
     """What becomes of lines that cannot be read, and how many threads read."""
     for one in (

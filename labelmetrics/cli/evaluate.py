@@ -20,7 +20,7 @@ from labelmetrics.cli._options import (
     option,
     write,
 )
-from labelmetrics.cli._reading import data_rows_option, load_function, reading_options
+from labelmetrics.cli._reading import custom_option, data_rows_option, load_function, reading_options
 from labelmetrics.errors import SettingError
 
 MISSING = ("error", "empty", "skip")
@@ -133,14 +133,7 @@ cat demo/predictions.ndjson | labelmetrics evaluate demo/ground_truth.ndjson - \
     section="Comparison",
     help="How answers are named as features. [default: auto]",
 )
-@option(
-    "--custom",
-    multiple=True,
-    metavar="MODULE:FUNCTION",
-    section="Comparison",
-    help="Custom metric: a function of the ground truths and the predictions of a data row that returns metric "
-    "annotations. Modules of the working directory can be named. May be repeated.",
-)
+@custom_option
 @data_rows_option
 @option(
     "--missing-ground-truth",
