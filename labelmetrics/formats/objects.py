@@ -210,13 +210,14 @@ class AnnotationBuilder:
         if names & {"Polygon", "Point", "Line"}:
             import shapely
 
+            points = _finite([(point.x, point.y) for point in ([value] if "Point" in names else value.points)])
+            geometry: Any
             if "Polygon" in names:
-                kind, geometry = Kind.POLYGON, shapely.Polygon([(p.x, p.y) for p in value.points])
+                kind, geometry = Kind.POLYGON, shapely.Polygon(points)
             elif "Line" in names:
-                kind, geometry = Kind.LINE, shapely.LineString([(p.x, p.y) for p in value.points])
+                kind, geometry = Kind.LINE, shapely.LineString(points)
             else:
-                kind, geometry = Kind.POINT, shapely.Point(value.x, value.y)
-            _finite(shapely.get_coordinates(geometry))
+                kind, geometry = Kind.POINT, shapely.Point(points[0])
             self._geometries.append(geometry)
             return kind, geometry.bounds, len(self._geometries) - 1
         if "DocumentEntity" in names:
