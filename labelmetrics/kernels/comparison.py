@@ -23,6 +23,7 @@ from labelmetrics.kernels.counts import (
     pair_value,
     tally,
 )
+from labelmetrics.kernels.dense import candidate_pairs
 from labelmetrics.kernels.join import AnswerNames, Batch, join
 from labelmetrics.kernels.miou import Masks, check_mask_sizes, is_semantic, with_semantic_masks
 from labelmetrics.kernels.overlap import Overlaps
@@ -92,7 +93,11 @@ class Comparison:
     def pairs(self) -> Pairs:
         """Pairs of one data row, feature and place with an overlap above 0."""
         first, second = self.members
-        return overlapping(Overlaps(self.batch, self.buffer), first.cell, second.cell)
+        overlaps = Overlaps(self.batch, self.buffer)
+        if self.matching == "coco" or len(self.batch.nested) > 1:
+            # Other rules than the highest overlap decide here, so every pair may matter.
+            return overlapping(overlaps, first.cell, second.cell)
+        return candidate_pairs(overlaps, first.cell, second.cell, second.level, self.grid.n_levels)
 
     @cached_property
     def counted(self) -> Pairs:
@@ -174,15 +179,17 @@ class Comparison:
     def across(self) -> Pairs:
         """Pairs of one data row and place, of the same feature or not, with an overlap of at least 0.1."""
         batch = self.batch
-        sites = batch.site(batch.prediction)
-        objects = np.flatnonzero(batch.prediction.kind < Kind.ANSWER)
-        order = objects[np.argsort(sites[objects], kind="stable")]
-        first = np.flatnonzero(batch.ground_truth.kind < Kind.ANSWER)
-        overlaps = _Selected(Overlaps(batch, self.buffer), first, order)
-        found = overlapping(
-            overlaps, batch.site(batch.ground_truth)[first], sites[order], np.nextafter(FLOOR_ACROSS, 0)
-        )
-        pairs = Pairs(first[found.first], order[found.second], found.overlap)
+        chosen, codes = [], []
+        for side in (batch.ground_truth, batch.prediction):
+            objects = np.flatnonzero(side.kind < Kind.ANSWER)
+            site = batch.site(side)[objects]
+            order = np.argsort(site, kind="stable")
+            chosen.append(objects[order])
+            codes.append(site[order])
+        overlaps = _Selected(Overlaps(batch, self.buffer), chosen[0], chosen[1])
+        floor = float(np.nextafter(FLOOR_ACROSS, 0))
+        found = candidate_pairs(overlaps, codes[0], codes[1], np.zeros(len(codes[1]), np.int64), 0, floor)
+        pairs = Pairs(chosen[0][found.first], chosen[1][found.second], found.overlap)
         return pairs.take(np.lexsort((pairs.second, pairs.first)))
 
 

@@ -7,6 +7,7 @@ nested answers) is decided before.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,9 @@ from labelmetrics.kernels.batch import Bools, Floats, Ints
 
 ROUNDS = 32
 """Rounds of mutual-best matching before what is left is finished one pair at a time."""
+
+LAYOUT = 4_000_000
+"""Most (key, pair) that are matched at once."""
 
 
 def greedy(first: Ints, second: Ints, overlap: Floats) -> Bools:
@@ -118,6 +122,13 @@ def greedy_at_keys(first: Ints, second: Ints, overlap: Floats, level: Ints, n_le
     alone = (np.bincount(first)[first] == 1) & (np.bincount(second)[second] == 1)
     simple, contested = np.flatnonzero(alone), np.flatnonzero(~alone)
     simple_pair, simple_key = expand(simple, level[simple])
+    if level[contested].sum() > LAYOUT:
+        found = [
+            (np.full(len(pairs), key), pairs)
+            for key, pairs in _level_by_level(first, second, overlap, level, contested)
+        ]
+        keys, pairs = zip((simple_key, simple_pair), *found, strict=True)
+        return np.concatenate(keys), np.concatenate(pairs)
     pair, key = expand(contested, level[contested])
     one = _dense(first[contested])
     two = _dense(second[contested])
@@ -125,6 +136,13 @@ def greedy_at_keys(first: Ints, second: Ints, overlap: Floats, level: Ints, n_le
     repeat = level[contested]
     matched = greedy(key * n_one + np.repeat(one, repeat), key * n_two + np.repeat(two, repeat), overlap[pair])
     return np.concatenate([simple_key, key[matched]]), np.concatenate([simple_pair, pair[matched]])
+
+
+def _level_by_level(first: Ints, second: Ints, overlap: Floats, level: Ints, pairs: Ints) -> Iterator[tuple[int, Ints]]:
+    """Matches at one key after the other."""
+    for key in range(int(level[pairs].max())):
+        pairs = pairs[level[pairs] > key]
+        yield key, pairs[greedy(first[pairs], second[pairs], overlap[pairs])]
 
 
 def expand(items: NDArray[Any], counts: Ints) -> tuple[NDArray[Any], Ints]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 
-from labelmetrics.kernels.batch import Floats, Ints
+from labelmetrics.kernels.batch import Bools, Floats, Ints
 from labelmetrics.kernels.matching import expand
 
 BLOCK = 4_000_000
@@ -35,7 +35,15 @@ class Pairs:
     def __len__(self) -> int:
         return len(self.overlap)
 
-    def take(self, index: Ints) -> Pairs:
+    @classmethod
+    def concat(cls, parts: Sequence[Pairs]) -> Pairs:
+        """All parts, one behind the other."""
+        if not parts:
+            return cls(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0))
+        columns = zip(*((part.first, part.second, part.overlap) for part in parts), strict=True)
+        return cls(*map(np.concatenate, columns))
+
+    def take(self, index: Ints | Bools) -> Pairs:
         """The pairs at ``index`` (integers or a boolean mask)."""
         return Pairs(self.first[index], self.second[index], self.overlap[index])
 
@@ -67,7 +75,5 @@ def overlapping(overlaps: Measure, first_code: Ints, second_code: Ints, floor: f
     for first, second in meeting(first_code, second_code):
         overlap = overlaps.of(first, second)
         keep = np.flatnonzero(overlap > floor)
-        found.append((first[keep], second[keep], overlap[keep]))
-    if not found:
-        return Pairs(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0))
-    return Pairs(*(np.concatenate(columns) for columns in zip(*found, strict=True)))
+        found.append(Pairs(first[keep], second[keep], overlap[keep]))
+    return Pairs.concat(found)
