@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from labelmetrics.errors import DataRowError, Fault, InputError, SettingError
 from labelmetrics.formats.data_rows import read_data_rows
+from labelmetrics.formats.known import Uses, mixed_kinds
 from labelmetrics.formats.metric_columns import CLASSIFICATION, MATRIX, MEAN, MIOU
+from labelmetrics.formats.metric_faults import duplicate_keys, two_aggregations
 from labelmetrics.formats.metric_lines import MetricReader, MetricShape, MetricValues, entries, is_metric, lines_of
 from labelmetrics.kernels.aggregation import Method, Values, repeated
 from labelmetrics.kernels.batch import DataRowKey, Ints
@@ -228,14 +231,14 @@ class _Collector:
         plain : bool
             Whether it is fine that no metric has keys.
         """
-        _check_unique(values, row)
+        _raise("a metric key occurs more than once", duplicate_keys(values, row))
         wanted = [choice.wants(shape.name) for shape in values.shapes]
         grids: dict[str | None, set[float]] = {}
         for shape, is_wanted in zip(values.shapes, wanted, strict=True):
             if shape.keys and is_wanted:
                 grids.setdefault(shape.name, set()).update(shape.keys)
         chosen = choice.keys(grids, plain=plain)
-        _check_aggregations(values)
+        _raise("a metric name has two aggregations", two_aggregations(values))
         codes = np.empty((len(values.shapes), 3), np.int64)
         place = np.full(len(values.shapes), -1)
         for code, (shape, is_wanted) in enumerate(zip(values.shapes, wanted, strict=True)):
@@ -282,46 +285,18 @@ class _Collector:
         )
 
 
+def _raise(message: str, faults: Iterator[Fault]) -> None:
+    found = list(islice(faults, KEPT))
+    if found:
+        raise InputError(message, found)
+
+
 def _place(shape: MetricShape, chosen: float | None) -> int:
     """Which of the numbers of a metric is the one at the chosen key; -1 where it is not defined there."""
     if shape.keys is None:
         return 0
     assert chosen is not None
     return next((index for index, key in enumerate(shape.keys) if abs(key - chosen) <= SAME), -1)
-
-
-def _check_unique(values: MetricValues, row: Ints) -> None:
-    ids: dict[tuple[str | None, ...], int] = {}
-    about = np.array([ids.setdefault(shape[:3], len(ids)) for shape in values.shapes], np.int64)
-    faults = []
-    for first, *rest in repeated(np.column_stack([row, about[values.shape]])):
-        where = values.place(first)
-        message = f"the same metric key as line {where['line']}" + (f" of {where['file']}" if where["file"] else "")
-        faults += [
-            Fault(rule="duplicate-metric-key", message=message, remedy="keep one of them", **values.place(other))
-            for other in rest
-        ]
-        if len(faults) >= KEPT:
-            break
-    if faults:
-        raise InputError("a metric key occurs more than once", faults)
-
-
-def _check_aggregations(values: MetricValues) -> None:
-    used, first = np.unique(values.shape, return_index=True)
-    found: dict[str | None, dict[str, int]] = {}
-    for code, index in sorted(zip(used.tolist(), first.tolist(), strict=True), key=lambda pair: pair[1]):
-        shape = values.shapes[code]
-        found.setdefault(shape.name, {}).setdefault(shape.aggregation, index)
-    faults = []
-    for aggregations in found.values():
-        (known, before), *others = aggregations.items()
-        for aggregation, index in others:
-            message = f"is aggregated by {aggregation} here and by {known} on line {values.line[before]}"
-            remedy = "give every metric name one aggregation"
-            faults.append(Fault(rule="aggregation", message=message, remedy=remedy, **values.place(index)))
-    if faults:
-        raise InputError("a metric name has two aggregations", faults)
 
 
 def _check_signs(values: MetricValues, index: Ints, taken: Any) -> None:
@@ -339,17 +314,8 @@ def _of_lines(values: MetricValues, table: pa.Table | None, choice: _Choice) -> 
     codes = position = np.arange(len(values.rows))
     rows = values.rows
     if table is None:
-        kinds = {key.kind for key in values.rows}
-        if len(kinds) > 1:
-            faults = [
-                Fault(
-                    rule="data-row-keys",
-                    message=f"is named by {key.kind}, others are not",
-                    remedy="give a table of data rows with id and globalKey (data_rows=, --data-rows)",
-                    data_row=str(key),
-                )
-                for key in (next(key for key in values.rows if key.kind == kind) for kind in sorted(kinds))
-            ]
+        faults = mixed_kinds({key: Uses() for key in values.rows})
+        if faults:
             raise DataRowError("data rows are named by id and by globalKey, so they cannot be told apart", faults)
     else:
         places = _places(table)

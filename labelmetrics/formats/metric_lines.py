@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from array import array
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -46,7 +46,7 @@ class Entry(NamedTuple):
     item: Any
 
 
-def entries(source: Any) -> Iterator[Entry]:
+def entries(source: Any, on_error: Callable[[InputError], object] | None = None) -> Iterator[Entry]:
     """Everything that an input holds, one by one.
 
     Parameters
@@ -54,6 +54,9 @@ def entries(source: Any) -> Iterator[Entry]:
     source : path, open file, or iterable of paths, lines, annotations and labels
         Paths name NDJSON (also gzip and zstd) or a JSON array of lines; ``"-"`` is standard input. Lines are mappings,
         or bytes of JSON.
+    on_error : callable, optional
+        Called where a file cannot be read to its end, which without it is an error; a file that cannot be opened is
+        one in any case.
 
     Yields
     ------
@@ -65,15 +68,19 @@ def entries(source: Any) -> Iterator[Entry]:
     InputError
         A file cannot be read, or the source is nothing of the above.
     """
-    if isinstance(source, str | Path):
-        yield from (Entry(str(source), number, text) for number, text in read_lines(source))
-    elif hasattr(source, "read"):
-        name = getattr(source, "name", None)
-        yield from (Entry(None if name is None else str(name), number, text) for number, text in read_lines(source))
+    if isinstance(source, str | Path) or hasattr(source, "read"):
+        name = str(source) if isinstance(source, str | Path) else getattr(source, "name", None)
+        try:
+            for number, text in read_lines(source):
+                yield Entry(None if name is None else str(name), number, text)
+        except InputError as error:
+            if on_error is None or not error.faults:
+                raise
+            on_error(error)
     elif isinstance(source, Iterable) and not isinstance(source, Mapping | bytes):
         for number, item in enumerate(source, 1):
             if isinstance(item, str | Path):
-                yield from entries(item)
+                yield from entries(item, on_error)
             else:
                 yield Entry(None, number, item)
     else:
