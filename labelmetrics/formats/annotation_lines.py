@@ -180,5 +180,9 @@ def _add(
     try:
         builder.add_line(parse())
     except InputError as error:
-        faults = [replace(fault, file=file, line=number) for fault in error.faults]
+        # A line's annotations have no places of their own in it.
+        faults = [
+            replace(fault, file=file, line=number, path=None if (fault.path or "").startswith("$[") else fault.path)
+            for fault in error.faults
+        ]
         bad_lines.add(faults or [Fault(rule="line", message=str(error), file=file, line=number)], text)

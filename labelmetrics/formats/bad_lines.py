@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
 import orjson
 
-from labelmetrics.errors import Fault, InputError, SettingError
+from labelmetrics.errors import Fault, InputError, LabelmetricsWarning, SettingError
+from labelmetrics.formats.output import write_chunks
 
 OnBadLine = Literal["error", "skip"]
 
@@ -59,7 +61,7 @@ class BadLines:
         self._refused += other._refused
 
     def close(self) -> None:
-        """Write the refused lines, and raise unless they may be passed over.
+        """Write the refused lines, and raise unless they may be passed over, with a warning.
 
         Raises
         ------
@@ -67,7 +69,7 @@ class BadLines:
             There are faults, and lines may not be skipped, or there are more than the most.
         """
         if self.file is not None:
-            Path(self.file).write_bytes(b"".join(self._refused))
+            write_chunks(self.file, self._refused)
         if not self.count:
             return
         lines = "1 line" if self.count == 1 else f"{self.count} lines"
@@ -75,3 +77,4 @@ class BadLines:
             raise InputError(f"{lines} cannot be read", self.faults)
         if self.most is not None and self.count > self.most:
             raise InputError(f"{lines} cannot be read, and at most {self.most} may be passed over", self.faults)
+        warnings.warn(f"{lines} passed over, the first: {self.faults[0]}", LabelmetricsWarning, stacklevel=3)

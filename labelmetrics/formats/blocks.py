@@ -16,6 +16,9 @@ BLOCK_BYTES = 16 << 20
 LINE_BYTES = 64 << 20
 """Longest line that is read; a longer one is refused, whatever it unpacks from."""
 
+ARRAY_BYTES = 512 << 20
+"""Largest JSON array that is read: it has to be held as a whole."""
+
 MAGIC = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd"}
 BOM = b"\xef\xbb\xbf"
 
@@ -91,13 +94,7 @@ def read_blocks(path: str | Path, block_bytes: int = BLOCK_BYTES) -> Iterator[Bl
     with open_bytes(path) as stream:
         number, rest, first = 1, b"", True
         while True:
-            try:
-                chunk = stream.read(block_bytes)
-            except OSError as error:
-                raise InputError(
-                    f"{name}: cannot be read to its end",
-                    [Fault(rule="unreadable", message=str(error), file=name, line=number)],
-                ) from error
+            chunk = _read(stream, block_bytes, name, number)
             if first:
                 chunk = chunk.removeprefix(BOM)
                 if chunk.lstrip()[:1] == b"[":
@@ -106,21 +103,17 @@ def read_blocks(path: str | Path, block_bytes: int = BLOCK_BYTES) -> Iterator[Bl
                 first = False
             if not chunk:
                 break
+            # Only a line that goes on from the block before can be too long.
+            stop = chunk.find(b"\n")
+            if len(rest) + (len(chunk) if stop < 0 else stop) > LINE_BYTES:
+                message = f"a line is longer than {LINE_BYTES >> 20} MiB"
+                raise InputError(
+                    f"{name}: a line is too long",
+                    [Fault(rule="line-length", message=message, file=name, line=number)],
+                )
             end = chunk.rfind(b"\n") + 1
             if not end:
                 rest += chunk
-                if len(rest) > LINE_BYTES:
-                    raise InputError(
-                        f"{name}: a line is too long",
-                        [
-                            Fault(
-                                rule="line-length",
-                                message=f"a line is longer than {LINE_BYTES >> 20} MiB",
-                                file=name,
-                                line=number,
-                            )
-                        ],
-                    )
                 continue
             text = rest + chunk[:end]
             yield Block(name, number, text)
@@ -130,12 +123,27 @@ def read_blocks(path: str | Path, block_bytes: int = BLOCK_BYTES) -> Iterator[Bl
             yield Block(name, number, rest)
 
 
+def _read(stream: BinaryIO, size: int, name: str, line: int) -> bytes:
+    try:
+        return stream.read(size)
+    except OSError as error:
+        fault = Fault(rule="unreadable", message=str(error), file=name, line=line)
+        raise InputError(f"{name}: cannot be read to its end", [fault]) from error
+
+
 def _array_blocks(name: str, chunk: bytes, stream: BinaryIO) -> Iterator[Block]:
     import orjson
 
-    text = chunk + stream.read(16 * LINE_BYTES)
+    chunks, size = [chunk], len(chunk)
+    while more := _read(stream, BLOCK_BYTES, name, 1):
+        chunks.append(more)
+        size += len(more)
+        if size > ARRAY_BYTES:
+            message = f"one array of more than {ARRAY_BYTES >> 20} MiB"
+            fault = Fault(rule="size", message=message, remedy="write it as NDJSON", file=name)
+            raise InputError(f"{name}: is too large to be read at once", [fault])
     try:
-        elements = orjson.loads(text)
+        elements = orjson.loads(b"".join(chunks))
     except orjson.JSONDecodeError as error:
         raise InputError(
             f"{name}: is not valid JSON",

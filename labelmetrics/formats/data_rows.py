@@ -147,10 +147,15 @@ def _from_mappings(rows: Sequence[Mapping[str, Any]]) -> pa.Table:
 def _cast(column: Any, field: pa.Field, name: str) -> Any:
     import pyarrow as pa
 
-    if pa.types.is_string(field.type) and not (
-        pa.types.is_string(column.type) or pa.types.is_large_string(column.type) or pa.types.is_null(column.type)
-    ):
-        raise InputError(f"{name}: column {field.name} holds {column.type}, expected text")
+    if pa.types.is_dictionary(column.type):
+        column = column.cast(column.type.value_type)
+    kind = column.type
+    if pa.types.is_string(field.type):
+        expected, fits = "text", pa.types.is_string(kind) or pa.types.is_large_string(kind)
+    else:
+        expected, fits = "whole numbers", pa.types.is_integer(kind) or pa.types.is_floating(kind)
+    if not fits and not pa.types.is_null(kind):
+        raise InputError(f"{name}: column {field.name} holds {kind}, expected {expected}")
     try:
         return column.cast(field.type)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
@@ -171,6 +176,11 @@ def _check(table: pa.Table, name: str) -> None:
                 faults.append(
                     Fault(rule="duplicate-data-row", message=message, file=name, line=index, data_row=f"{kind}:{value}")
                 )
+    for side in ("width", "height"):
+        for index, size in enumerate(table.column(side).to_pylist(), 1):
+            if size is not None and size < 1:
+                message = f"expected a size in pixels, got {size}"
+                faults.append(Fault(rule="size", message=message, file=name, line=index, path=f"$.{side}"))
     for index, split in enumerate(table.column("split").to_pylist(), 1):
         if split is not None and split not in SPLITS:
             message = f"split must be one of {', '.join(SPLITS)}, got {split!r}"

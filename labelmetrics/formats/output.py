@@ -29,11 +29,12 @@ def open_output(path: str | Path) -> Iterator[IO[bytes]]:
         The file cannot be written.
     """
     if str(path) == "-":
+        buffer = getattr(sys.stdout, "buffer", None)
         # Notebooks and tests replace standard output by something that takes text only.
-        stream = getattr(sys.stdout, "buffer", None) or io.BytesIO()
-        yield stream
-        if isinstance(stream, io.BytesIO):
-            sys.stdout.write(stream.getvalue().decode())
+        collected = io.BytesIO()
+        yield collected if buffer is None else buffer
+        if buffer is None:
+            sys.stdout.write(collected.getvalue().decode())
         sys.stdout.flush()
         return
     target = Path(path)

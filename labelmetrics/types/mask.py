@@ -377,7 +377,7 @@ def _select(pixels: NDArray[np.uint8], color: int | Colour | None) -> NDArray[np
 
 def _read_image(data: bytes) -> NDArray[np.uint8]:
     import numpy as np
-    from PIL import Image
+    from PIL import Image, UnidentifiedImageError
 
     try:
         with warnings.catch_warnings():
@@ -388,6 +388,8 @@ def _read_image(data: bytes) -> NDArray[np.uint8]:
                 pixels = np.asarray(image.convert(grey) if grey else image)
     except Image.DecompressionBombError:
         raise AnnotationError("the image of a mask has too many pixels to decode") from None
+    except UnidentifiedImageError:
+        raise AnnotationError("what should be the image of a mask is none") from None
     except (OSError, SyntaxError, ValueError) as error:
         raise AnnotationError(f"what should be the image of a mask is none: {error}") from None
     if pixels.dtype != np.uint8:  # 16 or 32 bits a pixel: what is not 0 must stay so
