@@ -221,6 +221,16 @@ def evaluate(
 def load(path: str | Path) -> Evaluation:
     """Open an evaluation file.
 
+    Parameters
+    ----------
+    path : path
+        The folder, which usually ends in ``.lmeval``. Its large tables are read when they are asked for.
+
+    Returns
+    -------
+    Evaluation
+        As it was saved.
+
     Raises
     ------
     InputError
@@ -228,7 +238,11 @@ def load(path: str | Path) -> Evaluation:
 
     Examples
     --------
-    >>> load("results.lmeval").summary()  # doctest: +SKIP
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     evaluate([], []).save(f"{folder}/results.lmeval")
+    ...     load(f"{folder}/results.lmeval")
+    <Evaluation of 0 data rows: 0 ground truths, 0 predictions, 0 features>
     """
     manifest = read_manifest(path)
     table = read_table(path, "data_rows")
@@ -264,6 +278,21 @@ class Evaluation:
         Settings, key grid, digests of both inputs, and counts.
     custom : list of (str, metric)
         Custom metrics with the key of their data row.
+
+    Examples
+    --------
+    >>> from labelmetrics.types import ImageData, Label, ObjectAnnotation, TextEntity
+    >>> def label(row, start):
+    ...     name = ObjectAnnotation(name="person", value=TextEntity(start=start, end=10))
+    ...     return Label(data=ImageData(global_key=row), annotations=[name])
+    >>> evaluation = evaluate([label("a", 0), label("b", 0)], [label("a", 2), label("b", 8)])
+    >>> evaluation.summary().overall.f1
+    0.5
+    >>> evaluation.explain("b")
+    data row b
+    outcome  feature  place  confidence  overlap  why
+    FP       person   –      –             0.200  the nearest ground truth overlaps by 0.200, not more than 0.5
+    FN       person   –      –             0.200  the nearest prediction overlaps by 0.200, not more than 0.5
     """
 
     results: Results
@@ -364,20 +393,28 @@ class Evaluation:
         key = self._row_key(str(data_row))
         return explain(self.matches_at(iou), key, self.results.grid.thresholds[self._threshold(iou)])
 
+    @cached_property
+    def _row_keys(self) -> dict[str, str]:
+        """Key of each data row by every form that it can be given in."""
+        rows = self.results.rows
+        forms = {
+            f"{kind}:{value}": row
+            for kind in ("id", "globalKey")
+            for value, row in zip(self.data_rows.column(kind).to_pylist(), rows, strict=True)
+            if value is not None
+        }
+        return forms | {row: row for row in rows}
+
     def _row_key(self, text: str) -> str:
         """Key of a data row of this evaluation, given in any of its forms."""
-        kind, _, value = text.partition(":")
-        if kind in ("id", "globalKey") and value:
-            column: list[str | None] = self.data_rows.column(kind).to_pylist()
-            if value in column:
-                return str(self.results.rows[column.index(value)])
-        if text not in self.results.rows:
+        found = self._row_keys.get(text)
+        if found is None:
             import difflib
 
             near = difflib.get_close_matches(text, self.results.rows, n=3)
             hint = f"; near it are {', '.join(near)}" if near else ""
             raise SettingError(f"there is no data row {text!r} in this evaluation{hint}")
-        return text
+        return found
 
     def confusion_table(self, *, iou: float | None = None) -> ConfusionTable:
         """Class by class: what ground truths were predicted as, with background, matched regardless of class.
