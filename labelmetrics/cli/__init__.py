@@ -15,7 +15,7 @@ from labelmetrics.cli._messages import Messages, reporting
 
 __all__ = ["COMMANDS", "labelmetrics", "main"]
 
-COMMANDS = ("sample", "evaluate", "lines", "verify", "aggregate", "explain")
+COMMANDS = ("sample", "evaluate", "lines", "verify", "validate", "aggregate", "explain", "schema")
 """Names of the commands and of their files, in the order in which people need them."""
 
 

@@ -73,7 +73,6 @@ def command(
 
     from labelmetrics.cli._tables import print_json, print_table
     from labelmetrics.rollup import aggregate
-    from labelmetrics.rollup_table import HEADINGS
 
     content: Any = source
     if source != "-" and Path(source).is_dir():
@@ -87,14 +86,7 @@ def command(
     caption = f"by {settings['by'].replace('_', ' ')}"
     if settings["confidence"] is not None:
         caption += f", confidence {settings['confidence']:g}"
-    # Columns that are empty throughout, and the group of the only run, say nothing.
-    rows = [[None if value == "" else value for value in row] for row in rollup.table_rows()]
-    shown = [
-        index
-        for index in range(len(HEADINGS))
-        if any(row[index] is not None for row in rows) and (index > 0 or settings["by"] != "run")
-    ]
-    print_table([HEADINGS[index] for index in shown], [[row[index] for index in shown] for row in rows], caption)
+    print_table(*rollup.shown(), caption)
     if settings["explain"]:
         for one in rollup:
             _explain(one)
