@@ -72,7 +72,7 @@ def plain_table(names: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
     listed = [list(row) for row in rows]
     texts = [list(names), *([shown(value) for value in row] for row in listed)]
     widths = [max(map(len, column)) for column in zip(*texts, strict=True)]
-    left = [all(isinstance(row[i], str) for row in listed) for i in range(len(names))]
+    left = [all(row[i] is None or isinstance(row[i], str) for row in listed) for i in range(len(names))]
     lines = [
         "  ".join(
             text.ljust(width) if is_left else text.rjust(width)

@@ -175,6 +175,17 @@ class Rollup:
         How many data rows took part.
     explained : list or None
         Children and explicit parents of each value.
+
+    Examples
+    --------
+    >>> from labelmetrics.rollup import aggregate
+    >>> from labelmetrics.types import DataRow, ScalarMetric
+    >>> metrics = [ScalarMetric(metric_name="blur", value=value, data_row=DataRow(id=row))
+    ...            for row, value in [("r1", 0.25), ("r2", 0.75)]]
+    >>> aggregate(metrics)
+    rollup by run
+    metric  value  n
+    blur    0.500  2
     """
 
     by: str
@@ -298,30 +309,33 @@ class Rollup:
         """The rows as a pandas DataFrame."""
         return to_pandas(self.to_arrow())
 
-    def table_rows(self, most: int | None = None) -> Iterator[tuple[Any, ...]]:
-        """The first rows for people, with the columns of ``HEADINGS``."""
-        for index in range(len(self) if most is None else min(most, len(self))):
-            row = self._row(index)
-            name, feature, subclass = (part or "" for part in (row.metric_name, row.feature_name, row.subclass_name))
-            counts = row.counts or (None,) * 4
-            yield (
-                row.group,
-                name,
-                feature,
-                subclass,
-                row.value,
-                *counts,
-                row.precision,
-                row.recall,
-                row.f1,
-                row.data_rows,
-            )
+    def shown(self, most: int | None = None) -> tuple[list[str], list[list[Any]]]:
+        """Headings and the first rows for people; what is empty throughout is left out.
+
+        Parameters
+        ----------
+        most : int, optional
+            Number of rows; all unless given.
+        """
+        rows = [self._cells(self._row(index)) for index in range(len(self) if most is None else min(most, len(self)))]
+        used = [
+            index
+            for index in range(len(HEADINGS))
+            if any(row[index] is not None for row in rows) and (index or self.by != "run")
+        ]
+        return [HEADINGS[index] for index in used], [[row[index] for index in used] for row in rows]
+
+    @staticmethod
+    def _cells(row: RollupRow) -> list[Any]:
+        counts = row.counts or (None,) * 4
+        names = (row.group, row.metric_name, row.feature_name, row.subclass_name)
+        return [*names, row.value, *counts, row.precision, row.recall, row.f1, row.data_rows]
 
     def __repr__(self) -> str:
-        return f"{self._caption()}\n{plain_table(HEADINGS, self.table_rows(SHOWN))}"
+        return f"{self._caption()}\n{plain_table(*self.shown(SHOWN))}"
 
     def _repr_html_(self) -> str:
-        return html_table(HEADINGS, self.table_rows(SHOWN), self._caption())
+        return html_table(*self.shown(SHOWN), self._caption())
 
     def _caption(self) -> str:
         at = "" if self.confidence is None else f" at confidence {self.confidence:g}"

@@ -294,7 +294,9 @@ def test_result_as_table() -> None:
     assert rollup[-1].metric_name == "m"
     assert "&lt;b&gt;" in rollup._repr_html_()
     assert "rollup by run" in repr(rollup)
-    assert [row[:2] for row in rollup.table_rows(2)] == [("run", "<b>"), ("run", "<b>")]
+    headings, rows = rollup.shown(2)
+    assert headings[:2] == ["metric", "feature"]
+    assert [row[0] for row in rows] == ["<b>", "<b>"]
     assert rollup.get("x") is None
     assert rollup.get("m", "cat", "old") is None
     assert rollup.get("m", group="run").value == 3
