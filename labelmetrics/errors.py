@@ -75,15 +75,39 @@ class Fault:
 
 
 class LabelmetricsError(Exception):
-    """Base of every error of this package."""
+    """Base of every error of this package.
+
+    Examples
+    --------
+    >>> import labelmetrics as lm
+    >>> try:
+    ...     lm.load("absent.lmeval")
+    ... except lm.LabelmetricsError as error:
+    ...     print(error)
+    absent.lmeval: is no evaluation file: No such file or directory
+    """
 
 
 class SettingError(LabelmetricsError, ValueError):
-    """A parameter or option has a value that cannot be used."""
+    """A parameter or option has a value that cannot be used.
+
+    Examples
+    --------
+    >>> import labelmetrics as lm
+    >>> lm.evaluate([], [], iou=50)
+    Traceback (most recent call last):
+    labelmetrics.errors.SettingError: iou must lie between 0 and 1 (both excluded), got 50
+    """
 
 
 class SettingMismatchError(SettingError):
-    """Two things that were made with different settings cannot be put together."""
+    """Two things that were made with different settings cannot be put together.
+
+    Examples
+    --------
+    >>> issubclass(SettingMismatchError, SettingError)
+    True
+    """
 
 
 class InputError(LabelmetricsError, ValueError):
@@ -95,6 +119,15 @@ class InputError(LabelmetricsError, ValueError):
         What is wrong.
     faults : sequence of Fault
         Everything that was found, each with its place; the first few are part of the message.
+
+    Examples
+    --------
+    >>> import labelmetrics as lm
+    >>> try:
+    ...     lm.evaluate([{"dataRow": {"id": "r1"}, "name": "cat", "point": {"x": "1", "y": 2}}], [])
+    ... except lm.InputError as error:
+    ...     print(error.faults[0])
+    line 1: $.point.x: data row id:r1: expected a number, got a string [type]
     """
 
     shown = 10
@@ -108,16 +141,56 @@ class InputError(LabelmetricsError, ValueError):
 
 
 class AnnotationError(InputError):
-    """Annotations that cannot be compared (unlike mask sizes, an object here and a classification there, ...)."""
+    """Annotations that cannot be compared (unlike mask sizes, an object here and a classification there, ...).
+
+    Examples
+    --------
+    >>> import labelmetrics as lm
+    >>> small, large = ([lm.ObjectAnnotation(name="road", value=lm.Mask.from_rle({"size": size, "counts": [0, 4]}))]
+    ...                 for size in ([2, 2], [1, 4]))
+    >>> lm.miou_metric(small, large)
+    Traceback (most recent call last):
+    labelmetrics.errors.AnnotationError: masks of unlike sizes cannot be compared
+      feature 'road' has masks of 2x2 and 4x1 pixels (width x height) (write all masks at the size of the image) [mask-size]
+    """  # noqa: E501
 
 
 class DataRowError(InputError):
-    """Data rows of the two sides do not fit together."""
+    """Data rows of the two sides do not fit together.
+
+    Examples
+    --------
+    >>> import labelmetrics as lm
+    >>> labels = [lm.Label(data=lm.ImageData(uid="r1")), lm.Label(data=lm.ImageData(global_key="a.jpg"))]
+    >>> lm.pair_labels(labels, labels)
+    Traceback (most recent call last):
+    labelmetrics.errors.DataRowError: labels cannot be paired
+      $[1]: a ground truth has no uid [data-row]
+    """
 
 
 class LimitError(InputError):
-    """Metric annotations exceed a limit of the platform."""
+    """Metric annotations exceed a limit of the platform.
+
+    Examples
+    --------
+    >>> import labelmetrics as lm
+    >>> points = [lm.ObjectAnnotation(name=f"class {n}", value=lm.Point(x=n, y=0)) for n in range(25)]
+    >>> label = lm.Label(data=lm.ImageData(uid="r1"), annotations=points)
+    >>> evaluation = lm.evaluate([label], [label], buffer=5)
+    >>> try:
+    ...     list(evaluation.lines())
+    ... except lm.LimitError:
+    ...     print(len(list(evaluation.lines(over_limit="fit"))))
+    20
+    """
 
 
 class LabelmetricsWarning(UserWarning):
-    """Category of every warning of this package."""
+    """Category of every warning of this package.
+
+    Examples
+    --------
+    >>> import warnings
+    >>> warnings.filterwarnings("ignore", category=LabelmetricsWarning)
+    """

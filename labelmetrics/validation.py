@@ -57,6 +57,12 @@ class Report:
         Lines that are metrics and other annotations, without those that cannot be read.
     data_rows : int
         Data rows that they name.
+
+    Examples
+    --------
+    >>> report = validate([{"dataRow": {"id": "r1"}, "metricName": "iou", "metricValue": 0.5}])
+    >>> report.ok, report.by_rule()
+    (False, {'reserved-name': 1})
     """
 
     faults: tuple[Fault, ...]

@@ -57,6 +57,11 @@ class Verification:
         Everything that is not as recomputed.
     unchecked : list of str
         What could not be recomputed.
+
+    Examples
+    --------
+    >>> bool(Verification(differences=[], unchecked=[]))
+    True
     """
 
     differences: list[Difference]

@@ -47,6 +47,13 @@ class LabelboxExport:
         ``split`` (from the reserved metadata field of that name) and ``metadata`` (JSON of names and values).
     project : str
         Id of the project whose labels were read.
+
+    Examples
+    --------
+    >>> row = {"data_row": {"id": "r1"}, "projects": {"p1": {"labels": [{"annotations": {}}]}}}
+    >>> export = from_labelbox_export([row])
+    >>> export.project, export.data_rows.num_rows
+    ('p1', 1)
     """
 
     columns: Columns

@@ -136,7 +136,18 @@ def _write(file: IO[str], lines: Iterable[Mapping[str, Any]]) -> int:
 
 
 class NDJsonConverter:
-    """Labels to lines and back, under the names of the Labelbox SDK."""
+    """Labels to lines and back, under the names of the Labelbox SDK.
+
+    Examples
+    --------
+    >>> from labelmetrics.types import ImageData, ScalarMetric
+    >>> metric = ScalarMetric(metric_name="iou_custom", value=0.5)
+    >>> lines = list(NDJsonConverter.serialize([Label(data=ImageData(uid="r1"), annotations=[metric])]))
+    >>> lines[0]["dataRow"], lines[0]["metricValue"]
+    ({'id': 'r1'}, 0.5)
+    >>> next(NDJsonConverter.deserialize(lines)).annotations[0].value
+    0.5
+    """
 
     @staticmethod
     def serialize(labels: Iterable[Label]) -> Iterator[dict[str, Any]]:

@@ -62,6 +62,11 @@ class Radio(Scored):
         The option.
     confidence, custom_metrics : optional
         As in every annotation.
+
+    Examples
+    --------
+    >>> Radio(answer=ClassificationAnswer(name="rain")).answer.name
+    'rain'
     """
 
     answer: ClassificationAnswer
@@ -76,6 +81,12 @@ class Checklist(Scored):
         The options.
     confidence, custom_metrics : optional
         As in every annotation.
+
+    Examples
+    --------
+    >>> checklist = Checklist(answer=[ClassificationAnswer(name="trees"), ClassificationAnswer(name="houses")])
+    >>> [option.name for option in checklist.answer]
+    ['trees', 'houses']
     """
 
     answer: list[ClassificationAnswer]
@@ -92,6 +103,11 @@ class Text(Scored):
         As in every annotation.
     classifications : list of ClassificationAnnotation, optional
         Answers nested in this one.
+
+    Examples
+    --------
+    >>> Text(answer="a dog on a beach").answer
+    'a dog on a beach'
     """
 
     answer: String

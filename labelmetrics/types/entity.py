@@ -47,6 +47,11 @@ class ConversationEntity(TextEntity):
         First and last position.
     message_id : str
         The message.
+
+    Examples
+    --------
+    >>> ConversationEntity(start=0, end=8, message_id="m1").message_id
+    'm1'
     """
 
     message_id: Text
@@ -63,6 +68,11 @@ class DocumentTextSelection(Model):
         The group that the document's text layer puts them in.
     page : int
         Page, counted from 1.
+
+    Examples
+    --------
+    >>> DocumentTextSelection(token_ids=["t1", "t2"], group_id="g1", page=1).page
+    1
     """
 
     token_ids: list[Text]

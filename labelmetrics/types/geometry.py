@@ -246,7 +246,13 @@ class Rectangle(Geometry):
 
 
 class RectangleUnit(Enum):
-    """What the coordinates of a rectangle in a document count."""
+    """What the coordinates of a rectangle in a document count.
+
+    Examples
+    --------
+    >>> RectangleUnit("PERCENT")
+    <RectangleUnit.PERCENT: 'PERCENT'>
+    """
 
     INCHES = "INCHES"
     PIXELS = "PIXELS"

@@ -60,7 +60,13 @@ ConfusionMatrixMetricConfidenceValue = Annotated[
 
 
 class ScalarMetricAggregation(Enum):
-    """How the values of children become the value of their parent."""
+    """How the values of children become the value of their parent.
+
+    Examples
+    --------
+    >>> ScalarMetric(metric_name="objects", value=3, aggregation=ScalarMetricAggregation.SUM).to_line()["aggregation"]
+    'SUM'
+    """
 
     ARITHMETIC_MEAN = "ARITHMETIC_MEAN"
     GEOMETRIC_MEAN = "GEOMETRIC_MEAN"
@@ -69,7 +75,13 @@ class ScalarMetricAggregation(Enum):
 
 
 class ConfusionMatrixAggregation(Enum):
-    """How the counts of children become the counts of their parent: they are added."""
+    """How the counts of children become the counts of their parent: they are added.
+
+    Examples
+    --------
+    >>> [one.value for one in ConfusionMatrixAggregation]
+    ['CONFUSION_MATRIX']
+    """
 
     CONFUSION_MATRIX = "CONFUSION_MATRIX"
 

@@ -87,6 +87,13 @@ class VideoClassificationAnnotation(ClassificationAnnotation):
         Which stretch of frames with this answer the frame belongs to.
     name, feature_schema_id, value, confidence, custom_metrics, message_id, data_row, uuid, extra
         As in :class:`ClassificationAnnotation`.
+
+    Examples
+    --------
+    >>> from labelmetrics.types import ClassificationAnswer, Radio
+    >>> rain = Radio(answer=ClassificationAnswer(name="rain"))
+    >>> VideoClassificationAnnotation(name="weather", value=rain, frame=7).frame
+    7
     """
 
     frame: Count
@@ -104,6 +111,11 @@ class MaskFrame(Model):
         Address of the image; never fetched.
     im_bytes : bytes, optional
         The image itself; base64 text in the wire form.
+
+    Examples
+    --------
+    >>> MaskFrame(index=1, instance_uri="https://example.org/masks/1.png").model_dump(by_alias=True)
+    {'index': 1, 'instanceURI': 'https://example.org/masks/1.png'}
     """
 
     index: Count
@@ -141,6 +153,11 @@ class MaskInstance(Feature):
         The feature.
     feature_schema_id : str, optional
         The feature's schema id.
+
+    Examples
+    --------
+    >>> MaskInstance(color_rgb=(255, 0, 0), name="road").model_dump(by_alias=True)
+    {'name': 'road', 'colorRGB': (255, 0, 0)}
     """
 
     color_rgb: Annotated[tuple[int, int, int], BeforeValidator(colour)]
@@ -163,6 +180,13 @@ class VideoMaskAnnotation(Annotation):
         Of all of them.
     data_row, uuid, extra : optional
         As in every annotation.
+
+    Examples
+    --------
+    >>> frame = MaskFrame(index=1, instance_uri="https://example.org/masks/1.png")
+    >>> masks = VideoMaskAnnotation(frames=[frame], instances=[MaskInstance(color_rgb=(255, 0, 0), name="road")])
+    >>> [instance.name for instance in masks.instances]
+    ['road']
     """
 
     frames: list[MaskFrame]
