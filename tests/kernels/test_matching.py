@@ -70,13 +70,16 @@ def test_a_chain_that_lets_one_match_per_round() -> None:
 
 
 @settings(max_examples=200)
-@given(graphs(), st.data())
-def test_keys_match_like_the_filtered_pairs(pairs: list[tuple[int, int, float]], data: Any) -> None:
+@given(graphs(), st.data(), st.booleans())
+def test_keys_match_like_the_filtered_pairs(pairs: list[tuple[int, int, float]], data: Any, at_once: bool) -> None:
     n_levels = 3
     of_second = data.draw(st.lists(st.integers(0, n_levels), min_size=9, max_size=9))
     first, second, overlap = columns(pairs)
     level = np.array(of_second, np.int64)[second]
-    key, pair = greedy_at_keys(first, second, overlap, level, n_levels)
+    with pytest.MonkeyPatch.context() as patch:
+        if not at_once:
+            patch.setattr(matching, "LAYOUT", 0)
+        key, pair = greedy_at_keys(first, second, overlap, level, n_levels)
     for k in range(n_levels):
         takes_part = [index for index in range(len(pairs)) if level[index] > k]
         expected = one_by_one([pairs[index] for index in takes_part])
