@@ -195,7 +195,8 @@ def test_metric_lines_agree_with_the_models(line: dict[str, Any]) -> None:
 @given(changed(ANNOTATIONS))
 @settings(max_examples=500)
 def test_annotation_lines_agree_with_the_models(line: dict[str, Any]) -> None:
-    if not is_metric(line):
+    # Whatever stands beside masks under the name of one of their parts is passed over.
+    if not is_metric(line) and not {"masks", "frames"} <= line.keys():
         assert fits("annotation_line", line) == is_read(line)
 
 
