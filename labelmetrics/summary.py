@@ -146,11 +146,11 @@ class Summary:
     @property
     def caption(self) -> str:
         """What the numbers are about."""
-        parts = [f"{self.data_rows:,} data rows", self.iou]
+        parts = [f"{self.data_rows:,} data row{'' if self.data_rows == 1 else 's'}", self.iou]
         if self.confidence is not None:
             parts.append(f"confidence >= {self.confidence:g}")
         if self.empty_rows:
-            parts.append(f"{self.empty_rows:,} rows where both sides are empty")
+            parts.append(f"{self.empty_rows:,} row{'' if self.empty_rows == 1 else 's'} where both sides are empty")
         return ", ".join(parts)
 
     def __iter__(self) -> Iterator[SummaryRow]:

@@ -39,6 +39,7 @@ def print_table(
     listed = [list(row) for row in rows]
     console = Console(stderr=to_stderr, highlight=False)
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False)
+    longest = max((len(str(row[0])) for row in [names, *listed] if row), default=0)
     for index, name in enumerate(names):
         is_text = all(row[index] is None or isinstance(row[index], str) for row in listed)
         table.add_column(
@@ -46,7 +47,7 @@ def print_table(
             justify="left" if is_text else "right",
             overflow="fold",
             no_wrap=not is_text,
-            min_width=NARROWEST if is_text and index == 0 else None,
+            min_width=min(NARROWEST, longest) if is_text and index == 0 else None,
         )
     for row in listed:
         table.add_row(*(Text(printable(shown(value))) for value in row), style="bold" if row[0] == "(all)" else "")
