@@ -212,7 +212,7 @@ def evaluate(
         data_rows=rows.table,
         manifest=_manifest(results, settings, rows, (truth, guess), comparison),
         custom=_run_custom(custom, truth, guess, rows),
-        _tables=_Compared(comparison, (truth, guess)),
+        _tables=_Compared(comparison, (truth, guess), ordered=sides.ordered or not sides.canonical),
     )
     report("done", 1.0)
     return evaluation
@@ -680,12 +680,12 @@ class _Tables(Protocol):
 class _Compared:
     """Made from a comparison when they are asked for."""
 
-    def __init__(self, comparison: Comparison, columns: tuple[Columns, Columns]) -> None:
-        self._comparison, self._columns = comparison, columns
+    def __init__(self, comparison: Comparison, columns: tuple[Columns, Columns], *, ordered: bool) -> None:
+        self._comparison, self._columns, self._ordered = comparison, columns, ordered
 
     @cached_property
     def objects(self) -> pa.Table:
-        return objects_table(self._comparison, self._columns)
+        return objects_table(self._comparison, self._columns, ordered=self._ordered)
 
     @cached_property
     def pairs(self) -> pa.Table:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from labelmetrics.kernels.batch import Bools, Coded, Columns, Floats, Ints, Kind, Shapes
 from labelmetrics.kernels.comparison import Comparison
 from labelmetrics.kernels.join import TEXT_MARK, Side
+from labelmetrics.kernels.overlap import Overlaps, box_area
 from labelmetrics.kernels.pairs import Pairs
 from labelmetrics.kernels.results import Groups, Results
 from labelmetrics.kernels.thresholds import Grid, threshold_name
@@ -31,12 +32,13 @@ REASONS = (
 )
 
 
-def objects_table(comparison: Comparison, columns: tuple[Columns, Columns]) -> pa.Table:
+def objects_table(comparison: Comparison, columns: tuple[Columns, Columns], *, ordered: bool = False) -> pa.Table:
     """One row per ground truth and prediction.
 
     ``object`` numbers them, ground truths first; ``outcome``, ``partner``, ``overlap`` and ``reason`` are given per
     threshold, with the name of its metric as suffix. ``nearest`` is the annotation of the other side with the highest
-    overlap, one of the same feature first.
+    overlap, one of the same feature first. ``order`` is the position in the input where that means something
+    (``ordered``): COCO settles ties of score by it.
     """
     import pyarrow as pa
 
@@ -70,9 +72,10 @@ def objects_table(comparison: Comparison, columns: tuple[Columns, Columns]) -> p
             for corner, name in enumerate(("left", "top", "right", "bottom"))
         },
         "geometry": pa.array([g for side in sides for g in _geometry(side, batch.shapes)], pa.binary()),
-        "area": _numbers(both(lambda side: side.area)),
+        "area": _numbers(np.concatenate([_areas(side, batch.shapes) for side in sides])),
         "crowd": pa.array(both(lambda side: side.crowd)),
         "uuid": pa.array(uuid.decode(), pa.string()),
+        "order": pa.array(both(lambda side: side.position), mask=np.full(sum(n), not ordered)),
     }
     reasons = _Reasons(comparison, columns)
     table["nearest"], table["nearest_overlap"] = reasons.nearest()
@@ -96,7 +99,8 @@ def objects_table(comparison: Comparison, columns: tuple[Columns, Columns]) -> p
 def pairs_table(comparison: Comparison) -> pa.Table:
     """Pairs of a ground truth and a prediction of one data row and place, by ``object`` number.
 
-    All of the same feature with an overlap above 0, and those of unlike features from 0.1 up.
+    All of the same feature with an overlap above 0, and those of unlike features from 0.1 up. ``crowd_overlap`` is what
+    COCO takes for the overlap with a crowd: the share of the prediction that lies on it.
     """
     import pyarrow as pa
 
@@ -112,8 +116,33 @@ def pairs_table(comparison: Comparison) -> pa.Table:
             "prediction": second[order] + len(batch.ground_truth),
             "overlap": np.concatenate([same.overlap, unlike.overlap])[order],
             "same_feature": np.repeat([True, False], [len(same), len(unlike)])[order],
+            "crowd_overlap": _numbers(_crowd_overlap(comparison, first[order], second[order])),
         }
     )
+
+
+def _crowd_overlap(comparison: Comparison, first: Ints, second: Ints) -> Floats:
+    crowd = np.flatnonzero(comparison.batch.ground_truth.crowd[first])
+    overlap = np.full(len(first), np.nan)
+    if len(crowd):
+        overlap[crowd] = Overlaps(comparison.batch, comparison.buffer, coco_crowd=True).of(first[crowd], second[crowd])
+    return overlap
+
+
+def _areas(side: Side, shapes: Shapes) -> Floats:
+    """Area of each annotation: as given, else that of its shape; NaN where it has none."""
+    import shapely
+    from pycocotools import mask as coco
+
+    area = side.area.copy()
+    unknown = np.isnan(area)
+    box = unknown & (side.kind == Kind.BOX)
+    area[box] = box_area(side.box[box])
+    polygon = unknown & (side.kind == Kind.POLYGON)
+    area[polygon] = shapely.area(shapes.geometries[side.shape[polygon]])
+    mask = np.flatnonzero(unknown & (side.kind == Kind.MASK))
+    area[mask] = [float(coco.area(shapes.masks[index])) for index in side.shape[mask].tolist()]
+    return area
 
 
 def _numbers(values: Floats) -> Any:

@@ -38,12 +38,15 @@ class Sides:
         Data rows, where the input or the caller says which there are.
     canonical : bool
         Whether the order of annotations is that of lines, which must not matter.
+    ordered : bool
+        Whether positions in the input mean something all the same: COCO settles ties of score by them.
     """
 
     ground_truth: Columns
     prediction: Columns
     table: pa.Table | None
     canonical: bool
+    ordered: bool = False
 
 
 def read_sides(
@@ -96,13 +99,13 @@ def read_sides(
             guess = read_results(predictions, images, geometry or "bbox")
         else:
             guess = _read(predictions, bad_lines)
-        return Sides(truth, guess, images if table is None else table, True)
+        return Sides(truth, guess, images if table is None else table, canonical=True, ordered=True)
     if kind == "labelbox-export" or (hasattr(ground_truths, "columns") and hasattr(ground_truths, "data_rows")):
         from labelmetrics.formats.labelbox_export import from_labelbox_export
 
         export = from_labelbox_export(ground_truths) if kind else ground_truths
         rows = export.data_rows if table is None else table
-        return Sides(export.columns, _read(predictions, bad_lines), rows, True)
+        return Sides(export.columns, _read(predictions, bad_lines), rows, canonical=True)
     if workers is not None and workers > 1 and all(is_file):
         with ThreadPoolExecutor(2) as pool:
             logs = [BadLines(file=bad_lines.file), BadLines(file=bad_lines.file)]
@@ -112,7 +115,7 @@ def read_sides(
     else:
         truth, guess = _read(ground_truths, bad_lines), _read(predictions, bad_lines)
     # Positions mean something in lists of labels only; lines may come in any order.
-    return Sides(truth, guess, table, not (truth.listed or guess.listed))
+    return Sides(truth, guess, table, canonical=not (truth.listed or guess.listed))
 
 
 def _format(path: str | Path, given: Format | None) -> Format:

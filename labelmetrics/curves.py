@@ -1,0 +1,433 @@
+"""Curves and summary metrics over confidence, from the pairs of an evaluation.
+
+Here predictions choose their ground truths in falling confidence, as COCO lets them, whatever rule the evaluation's
+confusion matrices follow: only so is the curve at a confidence that of the predictions above it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from labelmetrics.errors import SettingError
+from labelmetrics.kernels.batch import Bools, Floats, Ints
+from labelmetrics.kernels.curves import AREAS, Detections, coco_curves, match, summarize
+from labelmetrics.kernels.thresholds import read_thresholds
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from labelmetrics.evaluation import Evaluation
+
+__all__ = [
+    "BestConfidence",
+    "Calibration",
+    "ConfidenceCurve",
+    "average_precision",
+    "best_confidence",
+    "calibration",
+    "f1_curve",
+    "precision_recall",
+]
+
+Interpolation = Literal["coco", "all-point", "11-point"]
+
+
+def average_precision(
+    evaluation: Evaluation,
+    *,
+    feature: str | None = None,
+    iou: float | None = None,
+    interpolation: Interpolation = "coco",
+) -> dict[str, float]:
+    """Average precision: COCO's twelve numbers, or that of Pascal VOC at one overlap.
+
+    Parameters
+    ----------
+    evaluation : Evaluation
+        What was found; slices of it too.
+    feature : str, optional
+        Take one feature alone; otherwise the mean over features with ground truth.
+    iou : float, optional
+        Overlap that matches must reach; with ``"coco"`` .50:.05:.95 unless given, else .5.
+    interpolation : {"coco", "all-point", "11-point"}
+        Precision at 101 recalls, under the whole curve, or at 11 recalls.
+
+    Returns
+    -------
+    dict of str to float
+        ``AP``, ``AP50``, ``AP75``, ``APs``, ``APm``, ``APl``, ``AR1``, ``AR10``, ``AR100``, ``ARs``, ``ARm``, ``ARl``;
+        with an ``iou`` or another interpolation ``AP`` alone. -1 where there is no ground truth.
+
+    Raises
+    ------
+    SettingError
+        An unknown feature or interpolation, or an overlap outside (0, 1).
+
+    Notes
+    -----
+    Definitions of https://cocodataset.org/#detection-eval, and of Everingham et al., The Pascal Visual Object Classes
+    Challenge (2010 for all points, 2007 for eleven). Areas are those of the annotations in pixels; at most 100
+    detections of a data row and feature count.
+
+    Examples
+    --------
+    >>> import labelmetrics as lm
+    >>> box = lm.ObjectAnnotation(name="cat", value=lm.Rectangle.from_xyhw(0, 0, 9, 9), confidence=0.9)
+    >>> label = lm.Label(data=lm.ImageData(uid="a"), annotations=[box])
+    >>> average_precision(lm.evaluate([label], [label]))["AP75"]
+    1.0
+    """
+    if interpolation not in ("coco", "all-point", "11-point"):
+        raise SettingError(f"interpolation must be coco, all-point or 11-point, got {interpolation!r}")
+    found = _Found(evaluation, feature)
+    if interpolation == "coco":
+        thresholds = None if iou is None else np.array(read_thresholds(iou))
+        curves = coco_curves(found.detections, found.n, thresholds=thresholds)
+        if thresholds is None:
+            return summarize(curves)
+        precision = curves.precision[0, :, :, 0]
+        defined = precision[:, precision[0] > -1]
+        return {"AP": float(defined.mean()) if defined.size else -1.0}
+    found_curves = found.curves(read_thresholds(0.5 if iou is None else iou)[0])
+    areas = [_voc_area(curve, interpolation) for curve in found_curves if curve.ground_truths]
+    return {"AP": float(np.mean(areas)) if areas else -1.0}
+
+
+def _voc_area(curve: ConfidenceCurve, interpolation: Interpolation) -> float:
+    recall, precision = curve.recall, np.nan_to_num(curve.precision)
+    highest = np.maximum.accumulate(precision[::-1])[::-1]
+    if interpolation == "all-point":
+        return float((np.diff(recall, prepend=0.0) * highest).sum())
+    at = np.searchsorted(recall, np.linspace(0, 1, 11), "left")
+    return float(np.append(highest, 0.0)[at].mean())
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ConfidenceCurve:
+    """Counts over falling confidence; equal confidences are one point.
+
+    Parameters
+    ----------
+    feature : str
+        The feature, or ``"(all)"``.
+    ground_truths : int
+        Ground truths that count.
+    confidence : ndarray of float64, shape (n,)
+        Falling; predictions of at least this confidence count.
+    tp, fp : ndarray of int64, shape (n,)
+        True and false positives among them.
+    """
+
+    feature: str
+    ground_truths: int
+    confidence: Floats
+    tp: Ints
+    fp: Ints
+
+    @property
+    def precision(self) -> Floats:
+        """Share of predictions that are right; NaN where there are none that count."""
+        return _share(self.tp, self.tp + self.fp)
+
+    @property
+    def recall(self) -> Floats:
+        """Share of ground truths that are found; NaN without ground truth."""
+        return _share(self.tp, np.full(len(self.tp), self.ground_truths))
+
+    @property
+    def f1(self) -> Floats:
+        """Harmonic mean of precision and recall; NaN where both sides are empty."""
+        return _share(2 * self.tp, self.tp + self.fp + self.ground_truths)
+
+    def to_pandas(self) -> pd.DataFrame:
+        """One row per point, as a pandas DataFrame."""
+        import pandas as pd
+
+        names = ("confidence", "tp", "fp", "precision", "recall", "f1")
+        return pd.DataFrame({name: getattr(self, name) for name in names})
+
+
+def _share(part: Ints, whole: Ints) -> Floats:
+    share = np.full(len(part), np.nan)
+    np.divide(part, whole, out=share, where=whole > 0)
+    return share
+
+
+def precision_recall(evaluation: Evaluation, feature: str | None = None, *, iou: float = 0.5) -> ConfidenceCurve:
+    """Precision and recall over confidence, of one feature or of all together.
+
+    Parameters
+    ----------
+    evaluation : Evaluation
+        What was found.
+    feature : str, optional
+        Its name; all features together unless given.
+    iou : float, default 0.5
+        Overlap that matches must reach.
+
+    Raises
+    ------
+    SettingError
+        An unknown feature, or an overlap outside (0, 1).
+
+    Examples
+    --------
+    >>> import labelmetrics as lm
+    >>> box = lm.ObjectAnnotation(name="cat", value=lm.Rectangle.from_xyhw(0, 0, 9, 9), confidence=0.9)
+    >>> label = lm.Label(data=lm.ImageData(uid="a"), annotations=[box])
+    >>> curve = precision_recall(lm.evaluate([label], [label]), "cat")
+    >>> curve.confidence.tolist(), curve.precision.tolist()
+    ([0.9], [1.0])
+    """
+    found = _Found(evaluation, feature)
+    threshold = read_thresholds(iou)[0]
+    return found.curve_of_all(threshold) if feature is None else found.curves(threshold)[0]
+
+
+f1_curve = precision_recall
+
+
+@dataclass(frozen=True, slots=True)
+class BestConfidence:
+    """Where a feature does best.
+
+    Parameters
+    ----------
+    feature : str
+        The feature, or ``"(all)"``.
+    confidence : float or None
+        Least confidence of the predictions that are kept; ``None`` where nothing is ever right.
+    precision, recall, f1 : float or None
+        What they reach.
+    """
+
+    feature: str
+    confidence: float | None
+    precision: float | None
+    recall: float | None
+    f1: float | None
+
+
+def best_confidence(evaluation: Evaluation, *, by: Literal["f1"] = "f1", iou: float = 0.5) -> dict[str, BestConfidence]:
+    """Find the confidence at which F1 is highest, for each feature and for all together.
+
+    Parameters
+    ----------
+    evaluation : Evaluation
+        What was found.
+    by : {"f1"}
+        What is made as high as can be; of equal ones the highest confidence is taken.
+    iou : float, default 0.5
+        Overlap that matches must reach.
+
+    Returns
+    -------
+    dict of str to BestConfidence
+        By feature, and ``"(all)"``.
+
+    Raises
+    ------
+    SettingError
+        An unknown measure, or an overlap outside (0, 1).
+
+    Examples
+    --------
+    >>> import labelmetrics as lm
+    >>> def box(x, confidence):
+    ...     value = lm.Rectangle.from_xyhw(x, 0, 9, 9)
+    ...     return lm.ObjectAnnotation(name="cat", value=value, confidence=confidence)
+    >>> def label(*boxes): return lm.Label(data=lm.ImageData(uid="a"), annotations=list(boxes))
+    >>> evaluation = lm.evaluate([label(box(0, 1))], [label(box(0, 0.8), box(50, 0.3))])
+    >>> best_confidence(evaluation)["cat"].confidence
+    0.8
+    """
+    if by != "f1":
+        raise SettingError(f'by must be "f1", got {by!r}')
+    found = _Found(evaluation, None)
+    threshold = read_thresholds(iou)[0]
+    return {curve.feature: _best(curve) for curve in [*found.curves(threshold), found.curve_of_all(threshold)]}
+
+
+def _best(curve: ConfidenceCurve) -> BestConfidence:
+    f1 = np.nan_to_num(curve.f1)
+    if not f1.any():
+        return BestConfidence(curve.feature, None, None, None, None)
+    at = int(f1.argmax())
+    values = (float(values[at]) for values in (curve.confidence, curve.precision, curve.recall, f1))
+    return BestConfidence(curve.feature, *values)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Calibration:
+    """How well confidences say how often predictions are right.
+
+    Parameters
+    ----------
+    edges : ndarray of float64, shape (b + 1,)
+        Bounds of the bins; a bin holds its lower bound, the last one both.
+    count : ndarray of int64, shape (b,)
+        Predictions in each bin.
+    confidence, precision : ndarray of float64, shape (b,)
+        Their mean confidence, and the share of them that is right; NaN in empty bins.
+    ece : float
+        Expected calibration error: the mean distance of the two, weighted by count; NaN without predictions.
+    """
+
+    edges: Floats
+    count: Ints
+    confidence: Floats
+    precision: Floats
+    ece: float
+
+
+def calibration(evaluation: Evaluation, feature: str | None = None, *, iou: float = 0.5, bins: int = 10) -> Calibration:
+    """Reliability of confidences: in each bin of confidence, the share of predictions that are right.
+
+    Parameters
+    ----------
+    evaluation : Evaluation
+        What was found.
+    feature : str, optional
+        Its name; all features together unless given.
+    iou : float, default 0.5
+        Overlap that matches must reach.
+    bins : int, default 10
+        Number of bins of equal width.
+
+    Raises
+    ------
+    SettingError
+        An unknown feature, an overlap outside (0, 1), or fewer than one bin.
+
+    Notes
+    -----
+    Guo et al., On Calibration of Modern Neural Networks, 2017.
+
+    Examples
+    --------
+    >>> import labelmetrics as lm
+    >>> box = lm.ObjectAnnotation(name="cat", value=lm.Rectangle.from_xyhw(0, 0, 9, 9), confidence=0.75)
+    >>> label = lm.Label(data=lm.ImageData(uid="a"), annotations=[box])
+    >>> calibration(lm.evaluate([label], [label])).ece
+    0.25
+    """
+    if bins < 1:
+        raise SettingError(f"bins must be at least 1, got {bins!r}")
+    found = _Found(evaluation, feature)
+    score, hit, ignored = found.outcome(read_thresholds(iou)[0])[1:]
+    score, hit = score[~ignored], hit[~ignored]
+    edges = np.linspace(0, 1, bins + 1)
+    bin_ = np.clip(np.searchsorted(edges, score, "right") - 1, 0, bins - 1)
+    count = np.bincount(bin_, minlength=bins)
+    sums = [np.bincount(bin_, values, minlength=bins) for values in (score, hit.astype(np.float64))]
+    confidence, precision = (np.divide(s, count, out=np.full(bins, np.nan), where=count > 0) for s in sums)
+    error = float(np.abs(sums[0] - sums[1]).sum() / len(score)) if len(score) else float("nan")
+    return Calibration(edges, count, confidence, precision, error)
+
+
+class _Found:
+    """The objects and pairs of an evaluation as detections."""
+
+    def __init__(self, evaluation: Evaluation, feature: str | None) -> None:
+        features = evaluation.results.features
+        if feature is not None and feature not in features:
+            known = ", ".join(features[:20])
+            raise SettingError(f"there is no feature {feature!r} in this evaluation; there are {known}")
+        self.features = features if feature is None else [feature]
+        self.n = len(self.features)
+        self._evaluation = evaluation
+
+    @cached_property
+    def detections(self) -> Detections:
+        """Ground truths and predictions of the chosen features, and those pairs of them that overlap."""
+        objects, pairs = self._evaluation.objects, self._evaluation.pairs
+        category = _codes(objects, "feature", self.features)
+        image = _codes(objects, "data_row", _in_order(self._evaluation.results.rows))
+        is_truth = _codes(objects, "side", ["ground_truth", "prediction"]) == 0
+        number = objects.column("object").to_numpy()
+        order = objects.column("order").fill_null(-1).to_numpy()
+        chosen = category >= 0
+        # Where positions in the input mean something, they come before the order of the table.
+        truth, guess = (
+            at[np.argsort(order[at], kind="stable")]
+            for at in (np.flatnonzero(chosen & is_truth), np.flatnonzero(chosen & ~is_truth))
+        )
+        place = {int(number[at]): index for side in (truth, guess) for index, at in enumerate(side.tolist())}
+        same = pairs.filter(pairs.column("same_feature"))
+        ends = [
+            np.array([place.get(value, -1) for value in same.column(side).to_pylist()], np.int64)
+            for side in ("ground_truth", "prediction")
+        ]
+        crowd_overlap = same.column("crowd_overlap").to_numpy()
+        overlap = np.where(np.isnan(crowd_overlap), same.column("overlap").to_numpy(), crowd_overlap)
+        keep = (ends[0] >= 0) & (ends[1] >= 0)
+        score = objects.column("confidence").fill_null(1.0).to_numpy()
+        area = objects.column("area").fill_null(0.0).to_numpy()
+        return Detections(
+            category=category[guess],
+            image=image[guess],
+            score=score[guess],
+            area=area[guess],
+            truth_category=category[truth],
+            truth_image=image[truth],
+            truth_area=area[truth],
+            crowd=objects.column("crowd").to_numpy()[truth],
+            detection=ends[1][keep],
+            truth=ends[0][keep],
+            overlap=overlap[keep],
+        )
+
+    def outcome(self, threshold: float) -> tuple[Ints, Floats, Bools, Bools]:
+        """Category, confidence, and whether right or ignored, of every prediction."""
+        found = self.detections
+        ranked, rank = found.ranked(max(len(found.score), 1))
+        result = match(ranked, rank, np.array([threshold]), np.array([AREAS["all"]]))
+        return ranked.category, ranked.score, result.hit[:, 0, 0], result.ignored[:, 0, 0]
+
+    def curves(self, threshold: float) -> list[ConfidenceCurve]:
+        """One curve per feature."""
+        category, score, hit, ignored = self.outcome(threshold)
+        bounds = np.searchsorted(category, np.arange(self.n + 1))
+        positives = self._positives()
+        return [
+            _curve(name, int(positives[index]), score[part], hit[part], ignored[part])
+            for index, name in enumerate(self.features)
+            for part in [slice(bounds[index], bounds[index + 1])]
+        ]
+
+    def curve_of_all(self, threshold: float) -> ConfidenceCurve:
+        """One curve of all features together."""
+        _, score, hit, ignored = self.outcome(threshold)
+        order = np.argsort(-score, kind="stable")
+        return _curve("(all)", int(self._positives().sum()), score[order], hit[order], ignored[order])
+
+    def _positives(self) -> Ints:
+        found = self.detections
+        return np.bincount(found.truth_category[~found.crowd], minlength=self.n)
+
+
+def _curve(name: str, ground_truths: int, score: Floats, hit: Bools, ignored: Bools) -> ConfidenceCurve:
+    """Curve of predictions in falling confidence."""
+    score, hit = score[~ignored], hit[~ignored]
+    tp: Ints = np.cumsum(hit, dtype=np.int64)
+    last = np.flatnonzero(np.diff(score, append=-1.0))
+    return ConfidenceCurve(name, ground_truths, score[last], tp[last], last + 1 - tp[last])
+
+
+def _codes(table: Any, name: str, values: list[str]) -> Ints:
+    """Index of each row's text in ``values``, -1 where it is not there."""
+    lookup = {value: code for code, value in enumerate(values)}
+    column = table.column(name).combine_chunks()
+    encoded = column if hasattr(column, "dictionary") else column.dictionary_encode()
+    known = np.array([lookup.get(value, -1) for value in encoded.dictionary.to_pylist()], np.int64)
+    codes: Ints = known[encoded.indices.to_numpy(zero_copy_only=False)]
+    return codes
+
+
+def _in_order(rows: list[str]) -> list[str]:
+    """Data rows in the order that settles ties: by number where all keys are numbers, as COCO's image ids are."""
+    return sorted(rows, key=int) if all(row.isdecimal() for row in rows) else rows
