@@ -215,7 +215,7 @@ def value_of_disjoint_pairs(truths: list[Any], guesses: list[Any]) -> dict[str, 
     return bonus
 
 
-@settings(max_examples=300)
+@settings(max_examples=200)
 @given(cases(), st.booleans(), st.sampled_from((0.25, 0.3, 0.5, 0.75)))
 def test_confusion_matrices(case: Case, include_subclasses: bool, iou: float) -> None:
     truths, guesses = case.build(lb)
@@ -242,7 +242,7 @@ def test_confusion_matrices(case: Case, include_subclasses: bool, iou: float) ->
     )
 
 
-@settings(max_examples=300)
+@settings(max_examples=200)
 @given(cases(texts=True), st.booleans())
 def test_mean_overlap(case: Case, include_subclasses: bool) -> None:
     truths, guesses = case.build(lb)
@@ -262,7 +262,7 @@ def test_mean_overlap(case: Case, include_subclasses: bool) -> None:
     assert own == pytest.approx(mine, rel=0, abs=1e-12)
 
 
-@settings(max_examples=300)
+@settings(max_examples=200)
 @given(st.data(), st.sampled_from(KINDS), st.booleans())
 def test_overlap_of_two(data: Any, kind: str, exact: bool) -> None:
     recipes = [Recipe(kind, "thing", data.draw(_geometry(kind, exact))) for _ in range(2)]
