@@ -104,7 +104,7 @@ def read_ground_truth(path: str | Path, geometry: Geometry = "bbox") -> tuple[Co
 
 
 def read_results(path: str | Path, data_rows: pa.Table, geometry: Geometry = "bbox") -> Columns:
-    """Read a COCO results file: a list of detections, each with a score.
+    """Read a COCO results file: a list of detections, each with a score, or an object with them as ``annotations``.
 
     Parameters
     ----------
@@ -130,12 +130,14 @@ def read_results(path: str | Path, data_rows: pa.Table, geometry: Geometry = "bb
     metadata = data_rows.schema.metadata or {}
     if _CATEGORIES not in metadata:
         raise SettingError("data_rows has no COCO categories: give the table that read_ground_truth returns")
-    document = _parse(path)
+    document, where = _parse(path), "$"
+    if isinstance(document, dict) and isinstance(document.get("annotations"), list):
+        # Some tools write detections into a file like that of the ground truth.
+        document, where = document["annotations"], "$.annotations"
     if not isinstance(document, list):
-        hint = "an object is COCO ground truth" if isinstance(document, dict) else "nothing of COCO is"
-        raise InputError(f"{path}: not COCO results", [_fault(path, "$", f"expected a list of detections; {hint}")])
+        raise InputError(f"{path}: not COCO results", [_fault(path, where, "expected a list of detections")])
     faults: list[Fault] = []
-    detections = _Rows(document, "$", path, faults)
+    detections = _Rows(document, where, path, faults)
     sizes = np.column_stack(
         [data_rows[side].fill_null(0).to_numpy().astype(np.int64) for side in ("height", "width")]
     ).reshape(-1, 2)

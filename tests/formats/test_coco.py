@@ -199,11 +199,19 @@ def test_ground_truth_and_results_are_told_apart(write):
     _, data_rows = read_ground_truth(write(ground_truth()))
     with pytest.raises(InputError, match="a list is a COCO results file"):
         read_ground_truth(write(detections()))
-    with pytest.raises(InputError, match="an object is COCO ground truth"):
+    with pytest.raises(InputError, match=r"annotations\[0\].score: missing"):
         read_results(write(ground_truth()), data_rows)
-    for read in (read_ground_truth, lambda path: read_results(path, data_rows)):
-        with pytest.raises(InputError, match="nothing of COCO is"):
-            read(write(b'"text"'))
+    with pytest.raises(InputError, match="nothing of COCO is"):
+        read_ground_truth(write(b'"text"'))
+    with pytest.raises(InputError, match="expected a list of detections"):
+        read_results(write(b'"text"'), data_rows)
+
+
+def test_results_may_be_the_annotations_of_an_object(write):
+    _, data_rows = read_ground_truth(write(ground_truth()))
+    listed = read_results(write(detections()), data_rows)
+    wrapped = read_results(write({"annotations": detections(), "images": []}), data_rows)
+    assert wrapped.box.tolist() == listed.box.tolist()
 
 
 def test_wrong_settings(write):
