@@ -35,6 +35,9 @@ __all__ = ["read_annotations", "read_lines_of", "read_table"]
 ANSWER = re.compile(rb'"answer"(\s*:\s*["\[])')
 SPECIAL = (b'"segments"', b'"frames"', b'"masks"', b'"metricValue"', b'"relationship"', b'"messageEvaluationTask"')
 
+SAMPLE = 1 << 16
+"""Bytes at the start of a block whose fields are expected to be those of the whole."""
+
 
 def read_annotations(path: str | Path, bad_lines: BadLines) -> Columns:
     """Read a file of annotation lines; metric lines among them are passed over.
@@ -90,24 +93,28 @@ def read_table(table: pa.Table) -> Columns:
 
 
 def _read_block(block: Block, bad_lines: BadLines) -> Iterator[Columns]:
-    special = [key for key in SPECIAL if key in block.text]
-    if special:
-        lines = list(block.lines())
+    # Fields that are not those of the first lines, and whatever is special, are refused here and looked for then:
+    # looking for each in the whole text takes as long as reading it.
+    columns = _fast(block.text, SAMPLE)
+    if columns is not None:
+        yield columns
+        return
+    lines: Iterable[tuple[int, bytes]] = block.lines()
+    text = block.text
+    if any(key in text for key in SPECIAL):
         builder = AnnotationBuilder()
         regular = []
         for number, line in lines:
-            if any(key in line for key in special):
+            if any(key in line for key in SPECIAL):
                 _add(builder, partial(parse_json, line), number, block.file, line, bad_lines)
             else:
                 regular.append((number, line))
         yield builder.columns()
-        if regular:
-            text = b"\n".join(line for _, line in regular) + b"\n"
-            columns = _fast(text)
-            yield _slow(regular, block.file, bad_lines) if columns is None else columns
-        return
-    columns = _fast(block.text)
-    yield _slow(block.lines(), block.file, bad_lines) if columns is None else columns
+        if not regular:
+            return
+        lines, text = regular, b"\n".join(line for _, line in regular) + b"\n"
+    columns = _fast(text)
+    yield _slow(lines, block.file, bad_lines) if columns is None else columns
 
 
 def _slow(lines: Iterable[tuple[int, bytes]], file: str, bad_lines: BadLines) -> Columns:
@@ -117,8 +124,11 @@ def _slow(lines: Iterable[tuple[int, bytes]], file: str, bad_lines: BadLines) ->
     return builder.columns()
 
 
-def _fast(text: bytes) -> Columns | None:
-    """Columns of regular lines, or ``None`` where anything about them is not as expected."""
+def _fast(text: bytes, sample: int | None = None) -> Columns | None:
+    """Columns of regular lines, or ``None`` where anything about them is not as expected.
+
+    With ``sample``, only fields that occur in the first so many bytes are expected.
+    """
     import pyarrow as pa
     import pyarrow.json
 
@@ -136,7 +146,7 @@ def _fast(text: bytes) -> Columns | None:
             # A line must not be longer than a block of the parser.
             read_options=pyarrow.json.ReadOptions(block_size=max(1 << 20, 2 * longest)),
             parse_options=pyarrow.json.ParseOptions(
-                explicit_schema=line_schema(text), unexpected_field_behavior="error"
+                explicit_schema=line_schema(text[:sample]), unexpected_field_behavior="error"
             ),
         )
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
