@@ -290,20 +290,26 @@ class Columns:
         if len(parts) == 1:
             return parts[0]
         parts = parts or [cls.empty()]
-        shapes = []
-        offsets = dict.fromkeys(Kind, 0)
-        for part in parts:
-            shift = np.array([offsets[kind] for kind in Kind], np.int64)[part.kind]
-            shapes.append(np.where(part.shape < 0, -1, part.shape + shift))
-            for kind in Kind:
-                offsets[kind] += part.shapes.size(kind)
+        shapes, shape = concat_shapes(parts)
         coded = ("data_row", "place", "name", "schema_id", "answer", "answer_id", "nested", "uuid")
         plain = ("kind", "box", "confidence", "area", "crowd")
         columns: dict[str, Any] = {name: Coded.concat([getattr(part, name) for part in parts]) for name in coded}
         columns |= {name: np.concatenate([getattr(part, name) for part in parts]) for name in plain}
         return cls(
             **columns,
-            shape=np.concatenate(shapes),
-            shapes=Shapes.concat([part.shapes for part in parts]),
+            shape=shape,
+            shapes=shapes,
             listed=[key for part in parts for key in part.listed],
         )
+
+
+def concat_shapes(parts: Sequence[Columns]) -> tuple[Shapes, Ints]:
+    """The stores of all parts in one, and ``Columns.shape`` of all parts as indices into it."""
+    shapes = []
+    offsets = dict.fromkeys(Kind, 0)
+    for part in parts:
+        shift = np.array([offsets[kind] for kind in Kind], np.int64)[part.kind]
+        shapes.append(np.where(part.shape < 0, -1, part.shape + shift))
+        for kind in Kind:
+            offsets[kind] += part.shapes.size(kind)
+    return Shapes.concat([part.shapes for part in parts]), np.concatenate(shapes)

@@ -11,7 +11,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from labelmetrics.errors import AnnotationError, Fault
-from labelmetrics.kernels.batch import Bools, Coded, Columns, Floats, Ints, Kind, NestedAnswer, Shapes
+from labelmetrics.kernels.batch import (
+    Bools,
+    Coded,
+    Columns,
+    Floats,
+    Ints,
+    Kind,
+    NestedAnswer,
+    Shapes,
+    concat_shapes,
+)
 
 AnswerNames = Literal["auto", "answer", "question/answer"]
 NestedItem = tuple[str, str]
@@ -124,30 +134,32 @@ def join(
     kind = np.concatenate([side.kind for side in sides])
     features, is_classification, feature_codes = _features(sides, kind, row, answer_names)
     nested_sets, nested_codes = _nested(Coded.concat([side.nested for side in sides]))
-    both = Columns.concat(sides)
-    shapes, shape = _code_texts(both.shapes, kind, both.shape)
-    order_by = _Order(both, shape, shapes, nested_sets, nested_codes) if canonical else None
+    shapes, shape_codes = _code_texts(kind, *concat_shapes(sides))
 
-    def side(start: int, stop: int) -> Side:
-        span = slice(start, stop)
-        cell = (row_codes[span] * len(features) + feature_codes[span]) * len(places) + place_codes[span]
-        order = start + (np.argsort(cell, kind="stable") if order_by is None else order_by.sort(start, cell))
-        order, confidence = _collapse(order, cell[order - start], kind, shape, both.confidence)
+    def side(columns: Columns, start: int) -> Side:
+        span = slice(start, start + len(columns))
+        row, feature, place = row_codes[span], feature_codes[span], place_codes[span]
+        nested, shape = nested_codes[span], shape_codes[span]
+        cell = (row * len(features) + feature) * len(places) + place
+        if canonical:
+            order = _Order(columns, shape, shapes, nested_sets, nested).sort(cell)
+        else:
+            order = np.argsort(cell, kind="stable")
+        order, confidence = _collapse(order, cell[order], columns.kind, shape, columns.confidence)
         return Side(
-            row=row_codes[order],
-            feature=feature_codes[order],
-            place=place_codes[order],
-            kind=kind[order],
-            box=both.box[order],
+            row=row[order],
+            feature=feature[order],
+            place=place[order],
+            kind=columns.kind[order],
+            box=columns.box[order],
             shape=shape[order],
             confidence=confidence,
-            nested=nested_codes[order],
-            area=both.area[order],
-            crowd=both.crowd[order],
-            position=order - start,
+            nested=nested[order],
+            area=columns.area[order],
+            crowd=columns.crowd[order],
+            position=order,
         )
 
-    n = len(ground_truth)
     return Batch(
         rows=list(rows),
         features=features,
@@ -155,8 +167,8 @@ def join(
         places=places,
         nested=nested_sets,
         shapes=shapes,
-        ground_truth=side(0, n),
-        prediction=side(n, len(kind)),
+        ground_truth=side(ground_truth, 0),
+        prediction=side(prediction, len(ground_truth)),
     )
 
 
@@ -299,7 +311,7 @@ def nested_agreement(first: frozenset[NestedItem], second: frozenset[NestedItem]
     return len(first & second) / len(features(first) | features(second))
 
 
-def _code_texts(shapes: Shapes, kind: NDArray[np.int8], shape: Ints) -> tuple[Shapes, Ints]:
+def _code_texts(kind: NDArray[np.int8], shapes: Shapes, shape: Ints) -> tuple[Shapes, Ints]:
     """Give equal free texts equal codes, so that equality of texts is equality of integers."""
     is_text = kind == Kind.TEXT
     if not is_text.any():
@@ -352,9 +364,9 @@ class _Order:
     nested_sets: list[frozenset[NestedItem]]
     nested: Ints
 
-    def sort(self, start: int, cell: Ints) -> Ints:
-        """Positions, relative to ``start``, in canonical order."""
-        left = self.columns.box[start : start + len(cell), 0]
+    def sort(self, cell: Ints) -> Ints:
+        """Positions in canonical order."""
+        left = self.columns.box[:, 0]
         order = np.lexsort((left, cell))
         # Ties of the first number are rare; only they are compared in full.
         same = ~_run_starts(cell[order], left[order])
@@ -362,7 +374,7 @@ class _Order:
             return order
         run = np.cumsum(~same)
         tied = np.flatnonzero(np.append(same[1:], False) | same)
-        index = start + order[tied]
+        index = order[tied]
         confidence = self.columns.confidence[index]
         refined = np.lexsort(
             (
