@@ -78,7 +78,7 @@ def average_precision(
     >>> import labelmetrics as lm
     >>> box = lm.ObjectAnnotation(name="cat", value=lm.Rectangle.from_xyhw(0, 0, 9, 9), confidence=0.9)
     >>> label = lm.Label(data=lm.ImageData(uid="a"), annotations=[box])
-    >>> average_precision(lm.evaluate([label], [label]))["AP75"]
+    >>> round(average_precision(lm.evaluate([label], [label]))["AP75"], 6)
     1.0
     """
     if interpolation not in ("coco", "all-point", "11-point"):

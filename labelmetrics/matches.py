@@ -15,6 +15,7 @@ COLUMNS = (
     "data_row",
     "place",
     "feature",
+    "question",
     "nested",
     "confidence",
     "outcome",

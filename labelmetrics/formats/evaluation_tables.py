@@ -55,6 +55,7 @@ def objects_table(comparison: Comparison, columns: tuple[Columns, Columns], *, o
         pa.list_(pa.string()),
     )
     box = both(lambda side: side.box)
+    questions = _questions(comparison, columns)
     # Answers and texts have no extent.
     extent = both(lambda side: side.kind < Kind.TOKENS)
     uuid = Coded.concat([side.uuid.take(part.position) for side, part in zip(columns, sides, strict=True)])
@@ -64,6 +65,7 @@ def objects_table(comparison: Comparison, columns: tuple[Columns, Columns], *, o
         "data_row": _dictionary(both(lambda side: side.row), batch.rows),
         "place": place.take(pa.array(both(lambda side: side.place))),
         "feature": _dictionary(both(lambda side: side.feature), batch.features),
+        "question": _dictionary(questions.codes, questions.values),
         "kind": _dictionary(both(lambda side: side.kind), [kind.name.lower() for kind in Kind]),
         "nested": nested.take(pa.array(both(lambda side: side.nested))),
         "confidence": _numbers(both(lambda side: side.confidence)),
@@ -119,6 +121,17 @@ def pairs_table(comparison: Comparison) -> pa.Table:
             "crowd_overlap": _numbers(_crowd_overlap(comparison, first[order], second[order])),
         }
     )
+
+
+def _questions(comparison: Comparison, columns: tuple[Columns, Columns]) -> Coded:
+    """Question of each answer and free text, null for objects."""
+    sides = (comparison.batch.ground_truth, comparison.batch.prediction)
+    asked = []
+    for side, one in zip(sides, columns, strict=True):
+        name = one.schema_id if (one.name.codes < 0).any() else one.name
+        part = name.take(side.position)
+        asked.append(Coded(np.where(side.kind >= Kind.ANSWER, part.codes, -1), part.values))
+    return Coded.concat(asked)
 
 
 def _crowd_overlap(comparison: Comparison, first: Ints, second: Ints) -> Floats:
@@ -254,9 +267,7 @@ class _Reasons:
         """Unmatched answers whose question the other side answered otherwise."""
         batch = self.comparison.batch
         sides = (batch.ground_truth, batch.prediction)
-        questions = Coded.concat(
-            [columns.name.take(side.position) for columns, side in zip(self.columns, sides, strict=True)]
-        )
+        questions = _questions(self.comparison, self.columns)
         parts = np.split(questions.codes, [self.n[0]])
         asked = [
             np.where(
