@@ -81,7 +81,7 @@ def test_no_predictions(case: Case) -> None:
 
 
 def test_no_ground_truth_is_an_error_until_said_what_it_means(case: Case) -> None:
-    case.refused(b"", GOOD, "1 data row with 1 predictions have no ground truth", "--missing-ground-truth skip")
+    case.refused(b"", GOOD, "there is no ground truth for 1 data row with 1 prediction.", "--missing-ground-truth skip")
     assert case.counts(b"", GOOD, "--missing-ground-truth", "empty") == (0, 1, 0)
     assert case.counts(b"", GOOD, "--missing-ground-truth", "skip") == (0, 0, 0)
 

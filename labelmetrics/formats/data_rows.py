@@ -263,8 +263,9 @@ def _missing_truth(unlabelled: set[str], kind: str, guess: Columns) -> DataRowEr
     used = np.bincount(guess.data_row.codes, minlength=len(guess.data_row.values))
     n = sum(int(used[code]) for code, key in enumerate(guess.data_row.values) if key in unlabelled)
     rows = "1 data row" if len(unlabelled) == 1 else f"{len(unlabelled):,} data rows"
+    predictions = "1 prediction" if n == 1 else f"{n:,} predictions"
     return DataRowError(
-        f"{rows} with {n:,} predictions have no ground truth. If they are not labelled, leave them out "
+        f"there is no ground truth for {rows} with {predictions}. If they are not labelled, leave them out "
         '(missing_ground_truth="skip", --missing-ground-truth skip); if they are labelled and empty, every prediction '
         'there is a false positive (missing_ground_truth="empty", --missing-ground-truth empty), or name them in a '
         "table of data rows (data_rows=, --data-rows)",
