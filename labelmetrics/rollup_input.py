@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from labelmetrics.evaluation import Evaluation
+    from labelmetrics.kernels.results import Results
 
 KEPT = 1000
 """Faults that an error holds; beyond them they are counted."""
@@ -357,20 +358,7 @@ def _of_evaluation(evaluation: Evaluation, choice: _Choice) -> Gathered:
     if grid.keys and choice.confidence is not None:
         level = 1 + nearest_key(grid.keys, choice.confidence, nearest=choice.nearest)
     collector = _Collector(results.features, results.subclasses)
-    for groups in (results.by_feature, results.by_subclass):
-        if choice.wants(MIOU):
-            iou = groups.iou[level]
-            part = groups.take(~np.isnan(iou))
-            name = collector.name(MIOU, MEAN)
-            collector.about(part.row, name, part.feature, part.subclass, iou[~np.isnan(iou)])
-        for is_class in (False, True):
-            part = groups.take(results.is_classification[groups.feature] == is_class)
-            # Answers overlap fully or not at all, so one threshold says it all.
-            for index, threshold in enumerate(grid.thresholds[: 1 if is_class else None]):
-                text = CLASSIFICATION if is_class else threshold_name(threshold)
-                if choice.wants(text):
-                    name = collector.name(text, MATRIX)
-                    collector.about(part.row, name, part.feature, part.subclass, part.counts(index)[level])
+    _built_in(collector, results, level, choice)
     reader = MetricReader()
     for number, (row, metric) in enumerate(evaluation.custom, 1):
         reader.add(metric.to_line() | {"dataRow": {kind: row}}, None, number)
@@ -384,11 +372,32 @@ def _of_evaluation(evaluation: Evaluation, choice: _Choice) -> Gathered:
         evaluation.data_rows,
         np.arange(len(results.rows)),
     )
-    for part in (found.scalars, found.matrices):
-        for first, *_ in repeated(part.key):
-            row, name = found.rows[part.key[first, 0]], found.names[part.key[first, 1]]
+    for about in (found.scalars.key, found.matrices.key):
+        for first, *_ in repeated(about):
+            row_code, name_code = about[first, :2].tolist()
             message = "a custom metric has the metric key of a built-in one"
-            raise InputError(
-                message, [Fault(rule="duplicate-metric-key", message=message, data_row=row, metric_key=name)]
+            fault = Fault(
+                rule="duplicate-metric-key",
+                message=message,
+                data_row=found.rows[row_code],
+                metric_key=found.names[name_code],
             )
+            raise InputError(message, [fault])
     return found
+
+
+def _built_in(collector: _Collector, results: Results, level: int, choice: _Choice) -> None:
+    """Counts and mean overlaps of features and subclasses at one level; data rows follow from them."""
+    for groups in (results.by_feature, results.by_subclass):
+        if choice.wants(MIOU):
+            defined = groups.take(~np.isnan(groups.iou[level]))
+            name = collector.name(MIOU, MEAN)
+            collector.about(defined.row, name, defined.feature, defined.subclass, defined.iou[level])
+        for is_class in (False, True):
+            part = groups.take(results.is_classification[groups.feature] == is_class)
+            # Answers overlap fully or not at all, so one threshold says it all.
+            for index, threshold in enumerate(results.grid.thresholds[: 1 if is_class else None]):
+                text = CLASSIFICATION if is_class else threshold_name(threshold)
+                if choice.wants(text):
+                    name = collector.name(text, MATRIX)
+                    collector.about(part.row, name, part.feature, part.subclass, part.counts(index)[level])
