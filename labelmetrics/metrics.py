@@ -17,9 +17,10 @@ from labelmetrics.kernels.batch import Floats, Ints
 from labelmetrics.kernels.buffer import DEFAULT_BUFFER, Buffer
 from labelmetrics.kernels.comparison import Comparison, compare
 from labelmetrics.kernels.counts import Matching, Tally
-from labelmetrics.kernels.join import AnswerNames
 from labelmetrics.kernels.miou import Masks
+from labelmetrics.kernels.results import mean_of_features
 from labelmetrics.kernels.thresholds import Confidences, Grid, read_confidences, read_thresholds, threshold_name
+from labelmetrics.kernels.vocabulary import AnswerNames
 from labelmetrics.types import ConfusionMatrixMetric, ScalarMetric
 
 __all__ = [
@@ -404,13 +405,7 @@ def _counts(tally: Tally) -> Ints:
 
 def _over_features(tally: Tally) -> Floats | None:
     """Unweighted mean over the features that are defined at each level; ``None`` where there is no feature."""
-    if not len(tally.group):
-        return None
-    defined = ~np.isnan(tally.iou)
-    count = defined.sum(axis=1)
-    mean = np.full(len(count), np.nan)
-    np.divide(np.where(defined, tally.iou, 0.0).sum(axis=1), count, out=mean, where=count > 0)
-    return mean
+    return mean_of_features(tally.iou, np.zeros(1, np.int64))[:, 0] if len(tally.group) else None
 
 
 def _scalar(grid: Grid, levels: Floats, **names: str) -> list[ScalarMetric]:

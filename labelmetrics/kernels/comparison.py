@@ -24,11 +24,12 @@ from labelmetrics.kernels.counts import (
     tally,
 )
 from labelmetrics.kernels.dense import candidate_pairs
-from labelmetrics.kernels.join import AnswerNames, Batch, join
+from labelmetrics.kernels.join import Batch, join
 from labelmetrics.kernels.miou import Masks, check_mask_sizes, is_semantic, with_semantic_masks
 from labelmetrics.kernels.overlap import Overlaps
 from labelmetrics.kernels.pairs import Pairs, overlapping
 from labelmetrics.kernels.thresholds import Grid
+from labelmetrics.kernels.vocabulary import AnswerNames, Vocabulary
 
 FLOOR_ACROSS = 0.1
 """Least overlap at which pairs of different features are kept."""
@@ -102,15 +103,16 @@ class Comparison:
     @cached_property
     def counted(self) -> Pairs:
         """Pairs that may be matches of the confusion matrix, with the overlap that its rule goes by."""
+        return self._counted(self.include_subclasses)
+
+    def _counted(self, include_subclasses: bool) -> Pairs:
         pairs = self.pairs
         if self.matching == "coco" and self.batch.ground_truth.crowd.any():
             first, second = self.members
             pairs = overlapping(Overlaps(self.batch, self.buffer, coco_crowd=True), first.cell, second.cell)
         # COCO's threshold is inclusive, so candidates keep a hair below it.
         threshold = min(self.grid.thresholds) - (1e-9 if self.matching == "coco" else 0.0)
-        return pairs.take(
-            candidates(self.batch, pairs, threshold=threshold, include_subclasses=self.include_subclasses)
-        )
+        return pairs.take(candidates(self.batch, pairs, threshold=threshold, include_subclasses=include_subclasses))
 
     @cached_property
     def features(self) -> Tally:
@@ -139,10 +141,12 @@ class Comparison:
         """Counts and mean overlaps of every (data row, feature, subclass)."""
         members = self.subclass_members
         measured = members.pairs(self.pairs)
+        # An answer is a feature of its own, whatever else was answered.
+        counted = self._counted(False) if self.include_subclasses else self.counted
         return tally(
             members.first,
             members.second,
-            counted=members.pairs(self.counted),
+            counted=members.pairs(counted),
             measured=measured,
             value=measured.overlap,
             grid=self.grid,
@@ -206,6 +210,7 @@ def compare(
     rows: Sequence[str] | None = None,
     diagonals: Floats | None = None,
     canonical: bool = False,
+    vocabulary: Vocabulary | None = None,
 ) -> Comparison:
     """Compare two sides of columns, after checking what is asked.
 
@@ -230,7 +235,14 @@ def compare(
             LabelmetricsWarning,
             stacklevel=4,
         )
-    batch = join(ground_truth, prediction, rows=rows, canonical=canonical, answer_names=answer_names)
+    batch = join(
+        ground_truth,
+        prediction,
+        rows=rows,
+        canonical=canonical,
+        answer_names=answer_names,
+        vocabulary=vocabulary,
+    )
     return Comparison(
         batch=batch,
         grid=grid,
@@ -251,3 +263,6 @@ class _Selected:
 
     def of(self, first: Ints, second: Ints) -> Floats:
         return self.overlaps.of(self.first[first], self.second[second])
+
+    def extent(self, first: Ints, second: Ints) -> tuple[Floats, Floats]:
+        return self.overlaps.extent(self.first[first], self.second[second])

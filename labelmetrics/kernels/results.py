@@ -149,16 +149,28 @@ class Results:
 
     def row_iou(self) -> tuple[Ints, Floats]:
         """Data rows that have a feature, and the unweighted mean overlap of their features, shape (L, n)."""
-        groups = self.by_feature
-        starts = _starts(groups.row)
-        if not len(starts):
-            return starts, np.zeros((self.grid.n_levels, 0))
-        defined = ~np.isnan(groups.iou)
-        total = np.add.reduceat(np.where(defined, groups.iou, 0.0), starts, axis=1)
-        count = np.add.reduceat(defined, starts, axis=1, dtype=np.int64)
-        mean = np.full(total.shape, np.nan)
-        np.divide(total, count, out=mean, where=count > 0)
-        return groups.row[starts], mean
+        starts = _starts(self.by_feature.row)
+        return self.by_feature.row[starts], mean_of_features(self.by_feature.iou, starts)
+
+
+def mean_of_features(iou: Floats, starts: Ints) -> Floats:
+    """Unweighted means over stretches of features, of what is defined at each level; NaN where nothing is.
+
+    Parameters
+    ----------
+    iou : ndarray of float64, shape (L, G)
+        Mean overlaps of features.
+    starts : ndarray of int64, shape (n,)
+        Where each stretch starts; it ends where the next one starts.
+    """
+    if not len(starts):
+        return np.zeros((len(iou), 0))
+    defined = ~np.isnan(iou)
+    total = np.add.reduceat(np.where(defined, iou, 0.0), starts, axis=1)
+    count = np.add.reduceat(defined, starts, axis=1, dtype=np.int64)
+    mean = np.full(total.shape, np.nan)
+    np.divide(total, count, out=mean, where=count > 0)
+    return mean
 
 
 def _starts(row: Ints) -> Ints:
