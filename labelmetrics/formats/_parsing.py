@@ -37,6 +37,8 @@ MAX_FRAMES = 1_000_000
 _SCORES = frozenset({"confidence", "customMetrics"})
 _FEATURE = frozenset({"name", "schemaId"})
 _QUESTION = _FEATURE | _SCORES | {"answer", "classifications"}
+_SHAPES = GEOMETRY_KEYS | {"answer"}
+_OPTIONAL = _SHAPES | {"page", "unit", "messageId"}
 _METRIC = frozenset({"metricName", "metricValue", "featureName", "subclassName", "aggregation"})
 _LINE = _QUESTION | _METRIC | GEOMETRY_KEYS | {
     *("uuid", "dataRow", "messageId", "page", "unit", "frames", "segments", "masks", BENCHMARK)
@@ -178,6 +180,9 @@ def parse_line(line: Mapping[str, Any]) -> list[Parsed]:
 def _annotations(line: Mapping[str, Any]) -> list[Any]:
     errors: list[InitErrorDetails] = []
     fields: dict[str, Any] = _known(line, _LINE, (), errors)
+    # Tables of lines have all fields in each line, most of them null.
+    if any(fields.get(name) is not None for name in _SHAPES):
+        fields = {name: value for name, value in fields.items() if value is not None or name not in _OPTIONAL}
     if fields.get("dataRow") is None:
         errors += line_errors(fail("missing", "Field required", "dataRow"))
         fields.pop("dataRow", None)

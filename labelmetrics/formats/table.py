@@ -13,6 +13,7 @@ from labelmetrics.formats.objects import page_place
 from labelmetrics.kernels.batch import Bools, Coded, Columns, DataRowKey, Floats, Ints, Kind, NestedAnswer, Shapes
 from labelmetrics.kernels.matching import expand
 from labelmetrics.kernels.rle import check
+from labelmetrics.types import RectangleUnit
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -32,8 +33,11 @@ SHAPES = {
 """The field that says what a line is; a line has exactly one of them."""
 
 # Separators of texts that are joined to be told apart once per distinct value; the first two parts of an item name the
-# question. They cannot occur in names that a person can type.
+# question. Lines with names that hold one are not taken here.
 ITEM, PART, ANSWERS = "\x1e", "\x1f", "\x1d"
+SEPARATORS = "[\x1d-\x1f]"
+
+UNITS = frozenset(unit.value for unit in RectangleUnit)
 
 
 @cache
@@ -159,9 +163,23 @@ def is_sound(table: pa.Table) -> bool:
         rows.given("name") | rows.given("schemaId"),
         shapes == 1,
     ]
-    if not all(check.all() for check in checks):
+    if not all(check.all() for check in checks) or not _are_places(rows):
         return False
     return all(_CHECKS[name](rows.columns[name], rows) for name in rows.columns if name in _CHECKS)
+
+
+def _are_places(rows: _Rows) -> bool:
+    """Whether pages with their units stand beside boxes only, and messages beside spans and answers only."""
+    page, unit, message = (rows.given(name) for name in ("page", "unit", "messageId"))
+    in_message = np.logical_or.reduce(
+        [rows.given(name) for name in ("location", "answer", "answer_list", "answer_text")]
+    )
+    if (message & ~in_message).any() or (page != unit).any() or (page & ~rows.given("bbox")).any():
+        return False
+    if not page.any():
+        return True
+    units = set(rows.coded(rows.columns["unit"]).values)
+    return units <= UNITS and bool((rows.columns["page"].drop_null().to_numpy() >= 0).all())
 
 
 def _complete(column: pa.Array, *fields: str) -> bool:
@@ -198,9 +216,10 @@ def _are_points(least: int) -> Callable[[pa.Array, _Rows], bool]:
 
 def _is_location(column: pa.Array, rows: _Rows) -> bool:
     present = column.drop_null()
-    return _complete(present, "start", "end") and bool(
-        (present.field("start").to_numpy() <= present.field("end").to_numpy()).all()
-    )
+    if not _complete(present, "start", "end"):
+        return False
+    start, end = (present.field(name).to_numpy() for name in ("start", "end"))
+    return bool(((start >= 0) & (start <= end)).all())
 
 
 def _is_confidence(column: pa.Array, rows: _Rows) -> bool:
@@ -237,6 +256,11 @@ def _are_classifications(column: pa.Array, rows: _Rows) -> bool:
         return True
     if items.null_count:
         return False
+    answers = [items, items.field("answer"), items.field("answer_list").flatten()]
+    if not all(_is_plain(part.field(name)) for part in answers for name in ("name", "schemaId")):
+        return False
+    if _has_separator(items.field("answer_text")):
+        return False
     given = [rows.valid(items.field(name)) for name in ("answer", "answer_list", "answer_text")]
     named = rows.valid(items.field("name")) | rows.valid(items.field("schemaId"))
     return (
@@ -246,6 +270,20 @@ def _are_classifications(column: pa.Array, rows: _Rows) -> bool:
         and _is_confidence(items.field("confidence"), rows)
         and _is_metrics(items.field("customMetrics"), rows)
     )
+
+
+def _is_plain(names: pa.Array) -> bool:
+    """Whether no name is empty, which would look like none when they are joined, or holds a separator."""
+    import pyarrow.compute as pc
+
+    distinct = names.drop_null().unique()
+    return not pc.any(pc.equal(distinct, "")).as_py() and not _has_separator(distinct)
+
+
+def _has_separator(texts: pa.Array) -> bool:
+    import pyarrow.compute as pc
+
+    return bool(pc.any(pc.match_substring_regex(texts, SEPARATORS)).as_py())
 
 
 def _is_selection(column: pa.Array, rows: _Rows) -> bool:
@@ -362,20 +400,19 @@ def _data_rows(rows: _Rows) -> Coded:
 
 
 def _places(rows: _Rows) -> Coded:
-    if rows.given("page").any():
-        pages = rows.coded(rows.columns["page"])
-        units = rows.coded(rows.columns.get("unit"))
-        combined = pages.codes * (len(units.values) + 1) + units.codes + 1
-        distinct, codes = np.unique(np.where(pages.codes < 0, -1, combined), return_inverse=True)
-        values = [
-            page_place(
-                pages.values[code // (len(units.values) + 1)], [None, *units.values][code % (len(units.values) + 1)]
-            )
-            for code in distinct.tolist()
-            if code >= 0
-        ]
-        return Coded(codes - (1 if len(distinct) and distinct[0] < 0 else 0), values)
-    return rows.coded(rows.columns.get("messageId")).map(lambda message: f"message={message}")
+    messages = rows.coded(rows.columns.get("messageId")).map(lambda message: f"message={message}")
+    if not rows.given("page").any():
+        return messages
+    pages = rows.coded(rows.columns["page"])
+    units = rows.coded(rows.columns.get("unit"))
+    n = len(units.values) + 1
+    distinct, codes = np.unique(np.where(pages.codes < 0, -1, pages.codes * n + units.codes + 1), return_inverse=True)
+    first = int((distinct < 0).any())
+    values = [
+        page_place(pages.values[code // n], [None, *units.values][code % n]) for code in distinct[first:].tolist()
+    ]
+    on_message = np.where(messages.codes < 0, -1, len(values) + messages.codes)
+    return Coded(np.where(pages.codes < 0, on_message, codes - first), [*values, *messages.values])
 
 
 def _item_sets(column: pa.Array | None, rows: _Rows) -> Coded:

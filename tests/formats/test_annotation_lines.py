@@ -1,0 +1,139 @@
+"""The way through columns against the way through the models: what the one takes, the other takes as the same."""
+
+from __future__ import annotations
+
+import copy
+import json
+import random
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from commands import ndjson, run
+from samples import more_lines
+
+from labelmetrics.formats.annotation_lines import SPECIAL, _fast, _slow
+from labelmetrics.formats.bad_lines import BadLines
+from labelmetrics.kernels.batch import Columns
+from labelmetrics.kernels.digest import digest
+from labelmetrics.sample import write_sample
+
+# Whatever a field may be replaced by, and what may be put beside it.
+VALUES = [
+    *(None, "", "x", "1", 0, -1, 1.5, 0.5, -0.0, 3.0, True, 10**20, 2**63, 1e300, [], {}, [None], [{}], [1, 2, 3]),
+    *({"x": 1}, {"name": "z"}, "a\u0000b", "a\u001eb", "a\u001fb", "\u001d"),
+]
+NAMES = [
+    *("page", "unit", "messageId", "uuid", "confidence", "classifications", "customMetrics", "schemaId", "answer"),
+    *("x", "frames", "isBenchmarkReferenceLabel", "extra", "location", "value", "top", "featureName"),
+]
+BOX = {"top": 1, "left": 1, "height": 1, "width": 1}
+OPTIONS = [{"name": "b"}, {"name": "c"}]
+NESTED = [
+    {
+        "dataRow": {"id": "x"},
+        "name": "q",
+        "answer": {
+            "name": "a",
+            "confidence": 0.4,
+            "classifications": [{"name": "n", "answer": OPTIONS}, {"name": "t", "answer": "free"}],
+        },
+    },
+    {
+        "dataRow": {"id": "x"},
+        "name": "cat",
+        "bbox": BOX,
+        "classifications": [{"name": "n", "answer": "text"}],
+        "customMetrics": [{"name": "m", "value": 1}],
+    },
+]
+
+
+@pytest.fixture(scope="module")
+def lines(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
+    files = write_sample(tmp_path_factory.mktemp("sample"), rows=30, seed=3)
+    written = [files[name].read_bytes().splitlines() for name in ("ground_truth", "predictions")]
+    return [*(json.loads(line) for side in written for line in side), *more_lines(3, 0, scored=True), *NESTED]
+
+
+def places(value: Any, place: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    yield place
+    for key, inner in value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ():
+        yield from places(inner, (*place, key))
+
+
+def changed(line: dict[str, Any], rng: random.Random) -> dict[str, Any]:
+    """The line with one thing replaced, left out or added."""
+    line = copy.deepcopy(line)
+    *way, last = rng.choice([place for place in places(line) if place])
+    holder: Any = line
+    for key in way:
+        holder = holder[key]
+    value, kind = copy.deepcopy(rng.choice(VALUES)), rng.random()
+    if kind < 0.2:
+        del holder[last]
+    elif kind < 0.4:
+        line[rng.choice(NAMES)] = value
+    elif kind < 0.6 and isinstance(holder[last], dict):
+        holder[last][rng.choice(NAMES)] = value
+    elif kind < 0.6 and isinstance(holder[last], list):
+        holder[last].append(value)
+    else:
+        holder[last] = value
+    return line
+
+
+def slowly(texts: list[bytes]) -> tuple[Columns, BadLines]:
+    log = BadLines()
+    return _slow(enumerate(texts, 1), "f", log), log
+
+
+def same(left: Columns, right: Columns) -> bool:
+    return digest(left) == digest(right) and left.uuid.decode() == right.uuid.decode()
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_what_columns_take_the_models_take_as_the_same(lines: list[dict[str, Any]], seed: int) -> None:
+    rng = random.Random(seed)
+    taken, texts = 0, []
+    for _ in range(1500):
+        text = json.dumps(changed(rng.choice(lines), rng)).encode()
+        if any(name in text for name in SPECIAL):
+            continue
+        fast = _fast(text + b"\n")
+        slow, log = slowly([text])
+        if fast is not None:
+            assert not log.count, (text, log.faults)
+            assert same(fast, slow), text
+            taken += 1
+        if not log.count:
+            texts.append(text)
+    assert taken > 200
+    # Together they are what they are alone: no line changes what another means.
+    fast = _fast(b"".join(text + b"\n" for text in texts if _fast(text + b"\n") is not None))
+    assert fast is not None
+    slow, log = slowly([text for text in texts if _fast(text + b"\n") is not None])
+    assert not log.count
+    assert same(fast, slow)
+
+
+def test_unchanged_lines_are_read_in_columns(lines: list[dict[str, Any]]) -> None:
+    texts = [json.dumps(line).encode() for line in lines]
+    regular = [text for text in texts if not any(name in text for name in SPECIAL)]
+    fast = _fast(b"".join(text + b"\n" for text in regular))
+    assert fast is not None
+    assert same(fast, slowly(regular)[0])
+
+
+def test_messages_beside_pages_in_one_file(tmp_path) -> None:
+    """They once lost their place where another line of the block had a page, and matched each other."""
+
+    def side(message: str) -> bytes:
+        entity = {"dataRow": {"id": "r"}, "name": "person", "location": {"start": 0, "end": 9}, "messageId": message}
+        return ndjson({"dataRow": {"id": "r"}, "name": "table", "bbox": BOX, "page": 1, "unit": "POINTS"}, entity)
+
+    files = [tmp_path / "gt", tmp_path / "pr"]
+    for file, message in zip(files, ("m1", "m2"), strict=True):
+        file.write_bytes(side(message))
+    overall = json.loads(run("evaluate", *files, "--json").stdout)["overall"]
+    assert (overall["tp"], overall["fp"], overall["fn"]) == (1, 1, 1)
