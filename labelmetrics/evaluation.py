@@ -16,7 +16,7 @@ from labelmetrics.confusion import ConfusionTable, confusion_table
 from labelmetrics.errors import Fault, InputError, SettingError
 from labelmetrics.explanation import Explanation, explain
 from labelmetrics.formats.bad_lines import BadLines, OnBadLine
-from labelmetrics.formats.data_rows import Missing, Rows, diagonals, settle
+from labelmetrics.formats.data_rows import SPLITS, Missing, Rows, diagonals, settle
 from labelmetrics.formats.evaluation_tables import (
     counts_table,
     iou_table,
@@ -262,7 +262,7 @@ def load(path: str | Path) -> Evaluation:
     return Evaluation(results=results, data_rows=table, manifest=manifest, custom=custom, _tables=_Stored(Path(path)))
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Evaluation:
     """Everything that one comparison of predictions with ground truth found.
 
@@ -331,7 +331,7 @@ class Evaluation:
         if iou is None:
             return 0
         if iou not in thresholds:
-            raise SettingError(f"iou {iou:g} was not evaluated; there is {', '.join(f'{t:g}' for t in thresholds)}")
+            raise SettingError(f"iou {iou} was not evaluated; there is {', '.join(f'{t:g}' for t in thresholds)}")
         return thresholds.index(iou)
 
     def summary(self, *, iou: float | None = None, confidence: float | None = None, nearest: bool = False) -> Summary:
@@ -391,7 +391,7 @@ class Evaluation:
             There is no such data row, or the threshold was not evaluated.
         """
         key = self._row_key(str(data_row))
-        return explain(self.matches_at(iou), key, self.results.grid.thresholds[self._threshold(iou)])
+        return explain(self.matches_at(iou), self.pairs, key, self.results.grid.thresholds[self._threshold(iou)])
 
     @cached_property
     def _row_keys(self) -> dict[str, str]:
@@ -439,19 +439,22 @@ class Evaluation:
         ----------
         data_rows : collection of str or callable, optional
             Keys of data rows, or a function of one row of the table (``metadata`` as a dict) that says if it stays.
-        split : str, optional
+        split : {"TRAINING", "VALIDATION", "TEST", "UNASSIGNED"}, optional
             Keep the data rows of this split.
 
         Raises
         ------
         SettingError
-            A data row that is not in the evaluation.
+            A data row that is not in the evaluation, or a split that does not exist.
         """
+        if split is not None and split not in SPLITS:
+            raise SettingError(f"split must be one of {', '.join(SPLITS)}, got {split!r}")
         keep = np.ones(len(self.results.rows), bool)
         if callable(data_rows):
             keep &= np.array([bool(data_rows(row)) for row in self._described()], bool)
         elif data_rows is not None:
-            wanted = {self._row_key(str(row)) for row in data_rows}
+            listed = [data_rows] if isinstance(data_rows, str) else data_rows
+            wanted = {self._row_key(str(row)) for row in listed}
             keep &= np.array([row in wanted for row in self.results.rows], bool)
         if split is not None:
             keep &= np.array([value == split for value in self.data_rows.column("split").to_pylist()], bool)
@@ -570,8 +573,9 @@ class Evaluation:
         import orjson
 
         columns = self.metric_columns(metrics=metrics, level=level, over_limit=over_limit, limits=limits)
-        for line in lines_of(columns):
-            yield orjson.loads(line.as_py())
+        for block in columns.blocks():
+            for line in lines_of(block):
+                yield orjson.loads(line.as_py())
 
     def labels(
         self, *, metrics: Collection[str] | None = None, level: Collection[Level] | None = None, **options: Any
@@ -612,7 +616,15 @@ class Evaluation:
             What the sidecar says.
         """
         columns = self.metric_columns(metrics=metrics, level=level, over_limit=over_limit, limits=limits)
-        text = _text_of(lines_of(columns))
+        sha256 = hashlib.sha256()
+
+        def chunks() -> Iterator[bytes]:
+            for block in columns.blocks():
+                text = _text_of(lines_of(block))
+                sha256.update(text)
+                yield text
+
+        write_chunks(path, chunks())
         provenance = Provenance(
             labelmetrics=__version__,
             settings=self.manifest.settings,
@@ -620,9 +632,8 @@ class Evaluation:
             digests=self.manifest.digests,
             fitted=columns.fitted,
             lines=len(columns),
-            digest_of_lines=hashlib.sha256(text).hexdigest(),
+            digest_of_lines=sha256.hexdigest(),
         )
-        write_chunks(path, [text])
         if str(path) != "-":
             write_chunks(f"{path}.provenance.json", [provenance.model_dump_json(indent=2).encode() + b"\n"])
         return provenance

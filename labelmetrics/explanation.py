@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from labelmetrics.frame import html_table, plain_table
 from labelmetrics.matches import Matches
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 NAMES = ("outcome", "feature", "place", "confidence", "overlap", "why")
 
@@ -75,20 +78,23 @@ class Explanation:
         return html_table(NAMES, self.rows(), f"data row {self.data_row}")
 
 
-def explain(matches: Matches, data_row: str, threshold: float) -> Explanation:
-    """Findings of one data row, from the matches at a threshold."""
+def explain(matches: Matches, pairs: pa.Table, data_row: str, threshold: float) -> Explanation:
+    """Findings of one data row, from the matches at a threshold and the pairs that overlap."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
     table = matches.table
     own = table.filter(pc.equal(table.column("data_row").cast(pa.string()), data_row)).to_pylist()
     objects = {one["object"]: one for one in own}
+    unlike = _unlike(pairs.filter(pc.is_in(pairs.column("ground_truth"), pa.array(objects, pa.int64()))))
     findings = []
     for one in own:
         is_truth = one["side"] == "ground_truth"
         matched = one["partner"] is not None
         if is_truth and matched:
             continue  # told with its prediction
+        if one["reason"] == "wrong class" and one["object"] in unlike:
+            one["nearest_overlap"], one["nearest"] = unlike[one["object"]]
         partner = objects.get(one["partner"])
         nearest = objects.get(one["nearest"])
         findings.append(
@@ -107,6 +113,17 @@ def explain(matches: Matches, data_row: str, threshold: float) -> Explanation:
     order = ["TP", "FP", "FN", "ignored"]
     findings.sort(key=lambda f: (order.index(f.outcome), -(f.confidence if f.confidence is not None else 1.0)))
     return Explanation(data_row, findings)
+
+
+def _unlike(pairs: pa.Table) -> dict[int, tuple[float, int]]:
+    """Overlap and number of the nearest object of another feature, by object."""
+    found: dict[int, tuple[float, int]] = {}
+    for pair in pairs.to_pylist():
+        ends = pair["ground_truth"], pair["prediction"]
+        for one, other in (ends, ends[::-1]):
+            if not pair["same_feature"]:
+                found[one] = max(found.get(one, (0.0, -1)), (pair["overlap"], other))
+    return found
 
 
 def _why(one: dict[str, Any], nearest: dict[str, Any] | None, threshold: float) -> str:
@@ -132,4 +149,4 @@ def _why(one: dict[str, Any], nearest: dict[str, Any] | None, threshold: float) 
         case "crowd":
             return f"the {own} lies on a crowd, which does not count"
         case _:
-            return f"no {other} overlaps with it"
+            return f"no {other} {'' if nearest is None else 'of its feature '}overlaps with it"

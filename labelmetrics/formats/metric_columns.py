@@ -6,14 +6,14 @@ such texts by pyarrow.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from labelmetrics.errors import Fault, LimitError, SettingError
+from labelmetrics.errors import Fault, InputError, LimitError, SettingError
 from labelmetrics.kernels.batch import Bools, Coded, Floats, Ints
 from labelmetrics.kernels.results import Results
 from labelmetrics.kernels.thresholds import threshold_name
@@ -30,6 +30,9 @@ OverLimit = Literal["error", "fit", "keep"]
 LEVELS: tuple[Level, ...] = ("data_row", "feature", "subclass")
 MIOU, CLASSIFICATION = "custom_iou", "classification"
 MATRIX, MEAN = "CONFUSION_MATRIX", "ARITHMETIC_MEAN"
+
+LINES = 1 << 18
+"""Lines that are made at once, so that their text fits into one array."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,6 +83,16 @@ class MetricColumns:
             value=self.value.take(pa.array(positions)),
         )
 
+    def blocks(self) -> Iterator[MetricColumns]:
+        """The metrics, so many at a time as lines are made of at once."""
+        if len(self) <= LINES:
+            yield self
+            return
+        for start in range(0, len(self), LINES):
+            block = self.take(np.arange(start, min(start + LINES, len(self))))
+            used, codes = np.unique(block.row.codes, return_inverse=True)
+            yield replace(block, row=Coded(codes, [self.row.values[code] for code in used.tolist()]))
+
     def table(self) -> pa.Table:
         """The metrics as an Arrow table."""
         import pyarrow as pa
@@ -113,7 +126,17 @@ def metric_columns(
         Levels that are written; by default matrices by feature and mean overlaps by data row.
     custom : sequence of (data row, metric)
         Custom metrics; those named in ``metrics`` are written, whatever their level.
+
+    Raises
+    ------
+    SettingError
+        A level that does not exist.
+    InputError
+        A custom metric has the metric key of a built-in one.
     """
+    unknown = sorted(str(one) for one in set(level or ()) - set(LEVELS))
+    if unknown:
+        raise SettingError(f"unknown levels {', '.join(unknown)}; there are {', '.join(LEVELS)}")
     parts = _Parts(results)
     for one in LEVELS if level is None else dict.fromkeys(level):
         if "confusion_matrix" in metrics and (level is not None or one == "feature"):
@@ -121,7 +144,29 @@ def metric_columns(
         if "miou" in metrics and (level is not None or one == "data_row"):
             parts.overlaps(one)
     parts.custom([(row, metric) for row, metric in custom if metric.metric_name in metrics])
-    return _sorted(parts.columns(kind))
+    columns = _sorted(parts.columns(kind))
+    if custom:
+        _check_keys(columns)
+    return columns
+
+
+def _check_keys(columns: MetricColumns) -> None:
+    """No metric key twice; metrics of one key lie together."""
+    key = np.column_stack([column.codes for column in (columns.row, columns.name, columns.feature, columns.subclass)])
+    twice = np.flatnonzero((key[1:] == key[:-1]).all(axis=1))
+    if len(twice):
+        row, *names = (
+            column.take(twice[:1]).decode()[0]
+            for column in (columns.row, columns.name, columns.feature, columns.subclass)
+        )
+        fault = Fault(
+            rule="duplicate-metric-key",
+            message="a custom metric has the metric key of a built-in one",
+            remedy="give it another name, or leave the built-in one out (metrics=)",
+            data_row=f"{columns.kind}:{row}",
+            metric_key="/".join(filter(None, names)),
+        )
+        raise InputError("a metric key occurs more than once", [fault])
 
 
 class _Parts:
