@@ -1,0 +1,251 @@
+"""Write ``docs/python.md`` from docstrings and signatures: ``python docs/make_python.py``."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Iterator
+from enum import Enum
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import labelmetrics
+
+WIDTH = 110
+
+INTRODUCTION = """\
+# Python reference
+
+Every public name of `labelmetrics`. `help(name)` has the whole docstring, with return values, errors and an example.
+Names are loaded when they are first used, so `import labelmetrics` is quick; types are in `labelmetrics.types` too.
+
+*This page is made by `python docs/make_python.py`; a test compares the two.*
+"""
+
+# What people look for together, in the order in which they meet it.
+GROUPS: dict[str, tuple[str, ...]] = {
+    "Evaluations": ("evaluate", "load", "Evaluation", "aggregate", "Rollup", "verify", "Verification", "write_sample"),
+    "Metrics of one data row": (
+        "confusion_matrix_metric",
+        "feature_confusion_matrix_metric",
+        "subclass_confusion_matrix_metric",
+        "miou_metric",
+        "feature_miou_metric",
+        "subclass_miou_metric",
+        "pair_labels",
+    ),
+    "Metric annotations": (
+        "ScalarMetric",
+        "ScalarMetricValue",
+        "ScalarMetricConfidenceValue",
+        "ScalarMetricAggregation",
+        "ConfusionMatrixMetric",
+        "ConfusionMatrixMetricValue",
+        "ConfusionMatrixMetricConfidenceValue",
+        "ConfusionMatrixAggregation",
+        "CustomMetric",
+    ),
+    "Validation": ("validate", "Report", "Fault", "Limits"),
+    "Files": ("NDJsonConverter", "from_labelbox_export", "LabelboxExport"),
+    "Labels and annotations": (
+        "Label",
+        "GenericDataRowData",
+        "ImageData",
+        "TextData",
+        "VideoData",
+        "ObjectAnnotation",
+        "ClassificationAnnotation",
+        "Radio",
+        "Checklist",
+        "Text",
+        "ClassificationAnswer",
+        "VideoObjectAnnotation",
+        "VideoClassificationAnnotation",
+        "VideoMaskAnnotation",
+        "MaskFrame",
+        "MaskInstance",
+        "interpolate",
+    ),
+    "Geometries": (
+        "Point",
+        "Line",
+        "Polygon",
+        "Rectangle",
+        "DocumentRectangle",
+        "RectangleUnit",
+        "Mask",
+        "MaskData",
+        "TextEntity",
+        "ConversationEntity",
+        "DocumentEntity",
+        "DocumentTextSelection",
+    ),
+    "Errors and warnings": (
+        "LabelmetricsError",
+        "InputError",
+        "AnnotationError",
+        "DataRowError",
+        "LimitError",
+        "SettingError",
+        "SettingMismatchError",
+        "LabelmetricsWarning",
+    ),
+}
+# Not public by name, but what methods return.
+RETURNED = (
+    "labelmetrics.summary.Summary",
+    "labelmetrics.summary.SummaryRow",
+    "labelmetrics.matches.Matches",
+    "labelmetrics.explanation.Explanation",
+    "labelmetrics.explanation.Finding",
+    "labelmetrics.confusion.ConfusionTable",
+    "labelmetrics.rollup_table.RollupRow",
+    "labelmetrics.verification.Difference",
+    "labelmetrics.formats.manifest.Manifest",
+    "labelmetrics.formats.manifest.Provenance",
+)
+# Made by functions, not by people.
+RESULTS = {"Evaluation", "Rollup", "Report", "Verification", "LabelboxExport"}
+ALIASES = {
+    "ScalarMetricValue": "Type of a plain value of a scalar metric: a finite number.",
+    "ScalarMetricConfidenceValue": "Type of a scalar value by confidence key: a dict of numbers.",
+    "ConfusionMatrixMetricValue": "Type of the counts of a confusion matrix: TP, FP, TN, FN.",
+    "ConfusionMatrixMetricConfidenceValue": "Type of counts by confidence key: a dict of four counts each.",
+}
+
+
+def page() -> str:
+    """The whole page."""
+    known = [name for names in GROUPS.values() for name in names]
+    public = [name for name in labelmetrics.__all__ if not name.startswith("__")]
+    if sorted(known) != public:
+        raise SystemExit(f"GROUPS and __all__ differ: {sorted(set(known) ^ set(public))}")
+    parts = [INTRODUCTION]
+    for title, names in GROUPS.items():
+        parts.append(f"## {title}\n")
+        parts += [entry(name, getattr(labelmetrics, name), name in RESULTS) for name in names]
+    parts.append("## What is returned\n")
+    parts.append("Objects that methods and functions return; nobody has to make them.\n")
+    for path in RETURNED:
+        module, _, name = path.rpartition(".")
+        parts.append(entry(name, getattr(import_module(module), name), True))
+    return "\n".join(parts)
+
+
+def entry(name: str, public: Any, is_result: bool) -> str:
+    """The section of one name."""
+    lines = [f"### {name}\n"]
+    if name in ALIASES:
+        return "\n".join([*lines, ALIASES[name], ""])
+    if getattr(public, "__name__", name) != name:
+        return "\n".join([*lines, f"The same as [{public.__name__}](#{public.__name__.lower()}).", ""])
+    text = inspect.getdoc(public) or ""
+    is_class = inspect.isclass(public)
+    arguments = [] if is_result or (is_class and issubclass(public, Enum | BaseException)) else list(signature(public))
+    if arguments:
+        lines.append(f"```text\n{wrapped(name, arguments)}\n```\n")
+    lines.append(f"{plain(summary(text))}\n")
+    if is_class and issubclass(public, Enum):
+        lines.append(", ".join(f"`{one.name}`" for one in public) + "\n")
+    described = [one for one in parameters(text) if not one[0].startswith("_")]
+    if described:
+        heading = "attribute" if is_result else "parameter"
+        lines.append(table((heading, "meaning"), [(code(one), plain(meaning)) for one, meaning in described]))
+    methods = list(members(public)) if is_class else []
+    if methods:
+        lines.append(table(("method or property", "what it gives"), methods))
+    return "\n".join(lines)
+
+
+def signature(public: Any) -> Iterator[str]:
+    """Parameters as they stand in a call, without types."""
+    fields = getattr(public, "model_fields", None)
+    if fields is not None:
+        yield "*"
+        for field, info in sorted(fields.items(), key=lambda item: not item[1].is_required()):
+            if field not in ("extra", "class_name"):
+                yield field if info.is_required() else f"{field}={shown(info.get_default(call_default_factory=True))}"
+        return
+    kind = None
+    for parameter in inspect.signature(public).parameters.values():
+        if parameter.kind is parameter.KEYWORD_ONLY and kind is not parameter.KEYWORD_ONLY:
+            yield "*"
+        kind = parameter.kind
+        required = parameter.default is parameter.empty
+        yield parameter.name if required else f"{parameter.name}={shown(parameter.default)}"
+
+
+def shown(value: Any) -> str:
+    if isinstance(value, Enum):
+        return str(value)
+    return "..." if isinstance(value, frozenset) else repr(value)
+
+
+def wrapped(name: str, arguments: list[str]) -> str:
+    one_line = f"{name}({', '.join(arguments)})"
+    if len(one_line) <= WIDTH:
+        return one_line
+    lines = [""]
+    for argument in arguments:
+        if len(lines[-1]) + len(argument) + 7 > WIDTH:
+            lines.append("")
+        lines[-1] += f"{' ' if lines[-1] else ''}{argument},"
+    return "\n".join([f"{name}(", *(f"    {line}" for line in lines), ")"])
+
+
+def summary(text: str) -> str:
+    """What stands before the sections of a docstring."""
+    head = re.split(r"^\w[\w ]*\n-{3,}$", text, maxsplit=1, flags=re.MULTILINE)[0]
+    return "\n\n".join(" ".join(part.split()) for part in head.strip().split("\n\n"))
+
+
+def parameters(text: str) -> list[tuple[str, str]]:
+    part = re.search(r"^Parameters\n-{3,}\n(.*?)(?=^\w[\w ]*\n-{3,}$|\Z)", text, re.MULTILINE | re.DOTALL)
+    if part is None:
+        return []
+    found = re.findall(r"^(\S[^\n]*)\n((?:[ \t]+[^\n]*\n?)+)", part[1], re.MULTILINE)
+    return [(head.partition(" : ")[0].strip(), " ".join(body.split())) for head, body in found]
+
+
+def members(public: Any) -> Iterator[tuple[str, str]]:
+    """Methods and properties that a class, or a base of it that is ours, defines."""
+    seen = set()
+    for owner in public.__mro__:
+        if not owner.__module__.startswith("labelmetrics."):
+            continue
+        for name, member in vars(owner).items():
+            function = getattr(member, "__func__", getattr(member, "fget", member))
+            if name.startswith("_") or name in seen or not inspect.isfunction(function):
+                continue
+            text = inspect.getdoc(function)
+            if not text:
+                continue
+            seen.add(name)
+            is_call = not isinstance(member, property)
+            names = [
+                f"**{one.name}" if one.kind is one.VAR_KEYWORD else one.name
+                for one in inspect.signature(function).parameters.values()
+                if one.name not in ("self", "cls")
+            ]
+            told = f"{name}({', '.join(names)})" if is_call else name
+            yield f"`{told}`", plain(text.partition("\n\n")[0].replace("\n", " "))
+
+
+def code(names: str) -> str:
+    return ", ".join(f"`{name.strip()}`" for name in names.split(","))
+
+
+def plain(text: str) -> str:
+    """Markdown of what a docstring says."""
+    text = re.sub(r":\w+:`~?([^`]+)`", lambda found: f"`{found[1].rpartition('.')[2]}`", text)
+    return text.replace("``", "`").replace("|", "\\|").replace("<", "&lt;")
+
+
+def table(names: tuple[str, str], rows: list[tuple[str, str]]) -> str:
+    return "\n".join([f"| {names[0]} | {names[1]} |", "|---|---|", *(f"| {one} | {two} |" for one, two in rows), ""])
+
+
+if __name__ == "__main__":
+    target = Path(__file__).with_name("python.md")
+    target.write_text(page(), "utf-8")
