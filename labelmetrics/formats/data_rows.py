@@ -64,12 +64,15 @@ def read_data_rows(source: TableInput) -> pa.Table:
     name = str(source) if isinstance(source, str | Path) else "data_rows"
     try:
         table = _load(source)
-    except (pa.ArrowInvalid, pa.ArrowTypeError, ValueError) as error:
-        if isinstance(error, InputError):
-            raise
+    except InputError:
+        raise
+    except (AttributeError, KeyError, OSError, OverflowError, TypeError, ValueError, pa.ArrowException) as error:
         raise InputError(f"{name}: is not a table of data rows: {error}") from error
     table = table.rename_columns([NAMES.get(column, column) for column in table.column_names])
     schema = table_schema()
+    twice = sorted({column for column in table.column_names if table.column_names.count(column) > 1})
+    if twice:
+        raise InputError(f"{name}: two columns are {' and '.join(twice)}")
     unknown = [column for column in table.column_names if column not in schema.names]
     if unknown:
         raise InputError(
@@ -99,14 +102,18 @@ def _load(source: TableInput) -> pa.Table:
         if suffix == ".csv":
             import pyarrow.csv
 
+            texts = {field.name for field in table_schema() if pa.types.is_string(field.type)}
+            texts |= {alias for alias, column in NAMES.items() if column in texts}
+            options = pyarrow.csv.ConvertOptions(
+                column_types=dict.fromkeys(texts, pa.string()), strings_can_be_null=True
+            )
             with open_bytes(source) as stream:
-                options = pyarrow.csv.ConvertOptions(
-                    column_types={"id": pa.string(), "globalKey": pa.string()}, strings_can_be_null=True
-                )
                 return pyarrow.csv.read_csv(stream, convert_options=options)
         return _from_lines(str(source))
-    if hasattr(source, "__dataframe__") or hasattr(source, "to_numpy"):
+    if hasattr(source, "iloc"):
         return pa.Table.from_pandas(source, preserve_index=False)
+    if hasattr(source, "__arrow_c_stream__") or hasattr(source, "__arrow_c_array__"):
+        return pa.table(source)
     return _from_mappings([dict(row) for row in source])
 
 
@@ -131,24 +138,32 @@ def _from_lines(path: str) -> pa.Table:
 
 
 def _from_mappings(rows: Sequence[Mapping[str, Any]]) -> pa.Table:
-    import orjson
     import pyarrow as pa
 
     names = list(dict.fromkeys(name for row in rows for name in row))
     columns = {}
     for name in names:
         values = [row.get(name) for row in rows]
-        if name == "metadata":
-            values = [v if v is None or isinstance(v, str) else orjson.dumps(v).decode() for v in values]
-        columns[name] = pa.array(values)
+        columns[name] = pa.array(_json_texts(values) if name == "metadata" else values)
     return pa.table(columns)
+
+
+def _json_texts(values: Sequence[Any]) -> list[str | None]:
+    import orjson
+
+    return [value if value is None or isinstance(value, str) else orjson.dumps(value).decode() for value in values]
 
 
 def _cast(column: Any, field: pa.Field, name: str) -> Any:
     import pyarrow as pa
+    import pyarrow.compute as pc
 
     if pa.types.is_dictionary(column.type):
         column = column.cast(column.type.value_type)
+    if pa.types.is_string_view(column.type):
+        column = column.cast(pa.string())
+    if field.name == "metadata" and pa.types.is_struct(column.type):
+        column = pa.array(_json_texts(column.to_pylist()), pa.string())
     kind = column.type
     if pa.types.is_string(field.type):
         expected, fits = "text", pa.types.is_string(kind) or pa.types.is_large_string(kind)
@@ -157,7 +172,9 @@ def _cast(column: Any, field: pa.Field, name: str) -> Any:
     if not fits and not pa.types.is_null(kind):
         raise InputError(f"{name}: column {field.name} holds {kind}, expected {expected}")
     try:
-        return column.cast(field.type)
+        column = column.cast(field.type)
+        # A key without a character is none.
+        return pc.if_else(pc.equal(column, ""), None, column) if field.name in ("id", "globalKey") else column
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
         raise InputError(f"{name}: column {field.name} does not hold {field.type}: {error}") from error
 
@@ -166,7 +183,7 @@ def _check(table: pa.Table, name: str) -> None:
     faults = []
     keys = {kind: table.column(kind).to_pylist() for kind in ("id", "globalKey")}
     for index, pair in enumerate(zip(*keys.values(), strict=True), 1):
-        if not any(pair):
+        if pair == (None, None):
             faults.append(Fault(rule="data-row", message="needs an id or a globalKey", file=name, line=index))
     for kind, values in keys.items():
         seen: dict[str, int] = {}
@@ -185,8 +202,21 @@ def _check(table: pa.Table, name: str) -> None:
         if split is not None and split not in SPLITS:
             message = f"split must be one of {', '.join(SPLITS)}, got {split!r}"
             faults.append(Fault(rule="split", message=message, file=name, line=index, path="$.split"))
+    for index, metadata in enumerate(table.column("metadata").to_pylist(), 1):
+        if metadata is not None and not _is_object(metadata):
+            message = "expected a JSON object"
+            faults.append(Fault(rule="metadata", message=message, file=name, line=index, path="$.metadata"))
     if faults:
         raise InputError(f"{name}: the table of data rows has faults", faults)
+
+
+def _is_object(text: str) -> bool:
+    import orjson
+
+    try:
+        return isinstance(orjson.loads(text), dict)
+    except orjson.JSONDecodeError:
+        return False
 
 
 @dataclass(frozen=True, slots=True)

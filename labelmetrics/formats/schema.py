@@ -314,7 +314,10 @@ def _data_row() -> Schema:
             "width": side,
             "height": side,
             "split": {"enum": [*SPLITS, None]},
-            "metadata": {"description": "Anything; text is taken to be JSON."},
+            "metadata": {
+                "type": ["object", "string", "null"],
+                "description": "Anything; text is the JSON of an object.",
+            },
         },
         anyOf=[_has("id", given), _has("globalKey", given)],
     )
