@@ -69,11 +69,11 @@ def pairs_of_cell(measure: Measure, first: Ints, second: Ints, level: Ints, n_le
     """
     band = _Band(floor)
     nearest = _Nearest(len(first), len(second), floor)
-    for rows, overlap in _blocks(measure, first, second):
-        band.add(first, second, rows, overlap)
-        nearest.add(rows, overlap)
+    for rows, columns, overlap in _blocks(measure, first, second):
+        band.add(first[rows], second[columns], overlap)
+        nearest.add(rows, columns, overlap)
     if band.floor == floor:
-        return band.pairs()
+        return _union([band.pairs()])
     found = [nearest.pairs(first, second)]
     # Without equal overlaps, both ways to settle ties lead to the same matches.
     for level_ in range(n_levels):
@@ -85,16 +85,25 @@ def pairs_of_cell(measure: Measure, first: Ints, second: Ints, level: Ints, n_le
     return _union(found)
 
 
-def _blocks(measure: Measure, first: Ints, second: Ints) -> Iterator[tuple[slice, Floats]]:
-    """Overlaps of all pairs, shape (rows, len(second)), some rows at a time."""
-    if not len(second):
+def _blocks(measure: Measure, first: Ints, second: Ints) -> Iterator[tuple[Ints, Ints, Floats]]:
+    """Overlaps of pairs: indices into ``first`` and ``second``, both rising, and the table of their overlaps.
+
+    Both sides are swept from left to right, so that pairs that lie far apart are left out.
+    """
+    if not len(first) or not len(second):
         return
+    one, two = measure.extent(first, second)
+    by_left, others = (np.argsort(side[:, 0], kind="stable") for side in (one, two))
+    lefts, rights = two[others, 0], np.maximum.accumulate(two[others, 1])
     height = max(BLOCK // len(second), 1)
     for start in range(0, len(first), height):
-        rows = slice(start, min(start + height, len(first)))
-        chosen = first[rows]
-        overlap = measure.of(np.repeat(chosen, len(second)), np.tile(second, len(chosen)))
-        yield rows, overlap.reshape(len(chosen), len(second))
+        rows = by_left[start : start + height]
+        begin = np.searchsorted(rights, one[rows[0], 0], "left")
+        end = np.searchsorted(lefts, one[rows, 1].max(), "right")
+        if begin < end:
+            rows, columns = np.sort(rows), np.sort(others[begin:end])
+            overlap = measure.of(np.repeat(first[rows], len(columns)), np.tile(second[columns], len(rows)))
+            yield rows, columns, overlap.reshape(len(rows), len(columns))
 
 
 class _Band:
@@ -106,10 +115,10 @@ class _Band:
         self._parts: list[Pairs] = []
         self._n = 0
 
-    def add(self, first: Ints, second: Ints, rows: slice, overlap: Floats) -> None:
+    def add(self, first: Ints, second: Ints, overlap: Floats) -> None:
         """Take in a block of overlaps."""
         row, column = np.nonzero(overlap > self.floor)
-        part = Pairs(first[rows.start + row], second[column], overlap[row, column])
+        part = Pairs(first[row], second[column], overlap[row, column])
         self.highest = max(self.highest, part.overlap.max(initial=self.floor))
         self._parts.append(part)
         self._n += len(part)
@@ -121,7 +130,7 @@ class _Band:
             self._n = len(self._parts[0])
 
     def pairs(self) -> Pairs:
-        """The pairs, sorted by first, then second."""
+        """The pairs, in any order."""
         return self._parts[0] if len(self._parts) == 1 else Pairs.concat(self._parts)
 
 
@@ -133,15 +142,16 @@ class _Nearest:
         self.second = (np.zeros(n_second, np.int64), np.full(n_second, floor))
         self.floor = floor
 
-    def add(self, rows: slice, overlap: Floats) -> None:
-        """Take in a block of overlaps."""
+    def add(self, rows: Ints, columns: Ints, overlap: Floats) -> None:
+        """Take in a block of overlaps; it holds all that its rows overlap with."""
         partner, best = self.first
-        partner[rows] = overlap.argmax(axis=1)
+        partner[rows] = columns[overlap.argmax(axis=1)]
         best[rows] = overlap.max(axis=1)
         partner, best = self.second
-        at, highest = overlap.argmax(axis=0), overlap.max(axis=0)
-        better = highest > best
-        partner[better], best[better] = rows.start + at[better], highest[better]
+        at, highest = rows[overlap.argmax(axis=0)], overlap.max(axis=0)
+        before = best[columns]
+        better = (highest > before) | ((highest == before) & (at < partner[columns]))
+        partner[columns[better]], best[columns[better]] = at[better], highest[better]
 
     def pairs(self, first: Ints, second: Ints) -> Pairs:
         """One pair per annotation that overlaps with any other."""
@@ -161,8 +171,8 @@ def _match(measure: Measure, first: Ints, second: Ints, floor: float, *, swapped
     tied = False
     while len(first) and len(second):
         band = _Band(floor)
-        for rows, overlap in _blocks(measure, first, second):
-            band.add(first, second, rows, overlap)
+        for rows, columns, overlap in _blocks(measure, first, second):
+            band.add(first[rows], second[columns], overlap)
         pairs = band.pairs()
         tied = tied or len(np.unique(pairs.overlap)) < len(pairs)
         if len(pairs):

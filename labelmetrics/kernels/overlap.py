@@ -121,6 +121,14 @@ class Overlaps:
             result[pairs] = self._of_kinds(one, two, first[pairs], second[pairs])
         return result
 
+    def extent(self, first: Ints, second: Ints) -> tuple[Floats, Floats]:
+        """Left and right of annotations of both sides, shape (n, 2) each: where they are apart, nothing overlaps."""
+        one, two = (
+            outlines.bounds[chosen][:, [0, 2]] for outlines, chosen in zip(self._outlines, (first, second), strict=True)
+        )
+        # A vector that is drawn may reach one pixel beyond its bounds; what is empty has none.
+        return np.nan_to_num(one + np.array([-1, 1]), nan=np.inf), np.nan_to_num(two, nan=np.inf)
+
     def _of_kinds(self, one: Kind, two: Kind, first: Ints, second: Ints) -> Floats:
         truth, guess = self.batch.ground_truth, self.batch.prediction
         crowd = truth.crowd[first] if self.coco_crowd else None

@@ -16,9 +16,13 @@ BLOCK = 4_000_000
 
 
 class Measure(Protocol):
-    """Overlap of pairs, given by the positions of their ends."""
+    """Overlap of pairs, given by the positions of their ends, and where to look for it."""
 
-    def of(self, first: Ints, second: Ints) -> Floats: ...
+    def of(self, first: Ints, second: Ints) -> Floats:
+        """Overlap of each pair."""
+
+    def extent(self, first: Ints, second: Ints) -> tuple[Floats, Floats]:
+        """Left and right of annotations of both sides, shape (n, 2) each: where they are apart, nothing overlaps."""
 
 
 @dataclass(frozen=True, slots=True)
