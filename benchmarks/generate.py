@@ -171,6 +171,39 @@ def text_entities(rows: int = 2_000, per_row: int = 20, seed: int = 0, features:
     return Generated(side(start, end, None), predictions, rows, features)
 
 
+def points(rows: int = 200, per_row: int = 20, seed: int = 0, features: int = 5) -> Generated:
+    """Points; the predicted ones lie some pixels off."""
+    rng = np.random.default_rng(seed)
+    row, feature, box = _grid(rng, rows, per_row, features)
+    place = (box[:, :2] + box[:, 2:] / 2).round(2)
+    moved = (place + rng.normal(0, 15, place.shape)).round(2)
+    shapes = [[f'"point":{_point(x, y)}' for x, y in side.tolist()] for side in (place, moved)]
+    return Generated(
+        Side(row, feature, box, None, shapes[0]),
+        Side(row, feature, box, rng.random(len(row)).round(3), shapes[1]),
+        rows,
+        features,
+    )
+
+
+def lines(rows: int = 200, per_row: int = 20, vertices: int = 8, seed: int = 0, features: int = 5) -> Generated:
+    """Lines of ``vertices`` points that go to and fro from left to right."""
+    rng = np.random.default_rng(seed)
+    row, feature, box = _grid(rng, rows, per_row, features)
+    x = box[:, :1] + box[:, 2:3] * np.linspace(0, 1, vertices)
+    y = box[:, 1:2] + box[:, 3:4] * rng.random(x.shape)
+    shapes = [
+        _path_shapes("line", (x + rng.normal(0, off, x.shape)).round(2), (y + rng.normal(0, off, y.shape)).round(2))
+        for off in (0, 8)
+    ]
+    return Generated(
+        Side(row, feature, box, None, shapes[0]),
+        Side(row, feature, box, rng.random(len(row)).round(3), shapes[1]),
+        rows,
+        features,
+    )
+
+
 def _grid(rng: np.random.Generator, rows: int, per_row: int, features: int) -> tuple[Array, Array, Array]:
     n = rows * per_row
     return np.repeat(np.arange(rows), per_row), rng.integers(0, features, n), _boxes(rng, n)
@@ -199,10 +232,15 @@ def _polygon_shapes(box: Array, radius: Array) -> list[str]:
     angle = np.linspace(0, 2 * np.pi, radius.shape[1], endpoint=False)
     x = (box[:, :1] + box[:, 2:3] * (0.5 + radius * np.cos(angle))).round(2)
     y = (box[:, 1:2] + box[:, 3:4] * (0.5 + radius * np.sin(angle))).round(2)
-    return [
-        '"polygon":[' + ",".join([f'{{"x":{a},"y":{b}}}' for a, b in zip(xs, ys, strict=True)]) + "]"
-        for xs, ys in zip(x.tolist(), y.tolist(), strict=True)
-    ]
+    return _path_shapes("polygon", x, y)
+
+
+def _path_shapes(name: str, x: Array, y: Array) -> list[str]:
+    return [f'"{name}":[' + ",".join(map(_point, xs, ys)) + "]" for xs, ys in zip(x.tolist(), y.tolist(), strict=True)]
+
+
+def _point(x: float, y: float) -> str:
+    return f'{{"x":{x},"y":{y}}}'
 
 
 def _mask_shapes(box: Array, side: int) -> list[str]:

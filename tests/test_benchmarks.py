@@ -1,0 +1,70 @@
+"""Each benchmark works on a tiny set, and its two sides find the same; no times are asserted."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.reference
+pytest.importorskip("labelbox")
+pytest.importorskip("faster_coco_eval")
+
+# The benchmarks stand beside the package and are not installed with it.
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from benchmarks import columns_to_counts, files_to_lines, generate, measure, run  # noqa: E402
+
+
+@pytest.mark.parametrize("name", sorted(run.COMPARISONS))
+def test_both_sides_find_the_same(name):
+    # The SDK takes seconds for each row of masks.
+    rows = {"masks": 1, "polygons": 2, "points": 2, "lines": 2}.get(name, 20)
+    smaller = {"masks": lambda rows: generate.masks(rows, per_row=4, side=256)}
+    with pytest.MonkeyPatch.context() as patch:
+        if name in smaller:
+            patch.setitem(files_to_lines.SETS, name, files_to_lines.SETS[name]._replace(make=smaller[name]))
+        report = run.COMPARISONS[name](rows=rows, repeat=1)
+    assert report.rows
+    assert report.title in report.markdown()
+    json.dumps(report.as_dict())
+
+
+def test_part_of_the_rows_is_scaled():
+    report = files_to_lines.run("boxes", rows=12, repeat=1, sdk_rows=5)
+    assert "5 of the data rows" in report.notes[0]
+
+
+def test_no_ratio_of_different_results(monkeypatch, capsys):
+    ours = {("row", "50pct_iou", "cat"): [1, 0, 0, 0]}
+    for theirs in ({}, {("row", "50pct_iou", "cat"): [0, 1, 0, 1]}):
+        with pytest.raises(measure.Disagreement):
+            measure.check_equal(ours, theirs)
+    monkeypatch.setattr(columns_to_counts, "THRESHOLD", 0.75)
+    evaluate = columns_to_counts._evaluate
+
+    def at_another_threshold(truth, guess):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(columns_to_counts, "THRESHOLD", 0.5)
+            return evaluate(truth, guess)
+
+    monkeypatch.setattr(columns_to_counts, "_evaluate", at_another_threshold)
+    monkeypatch.setattr(sys, "argv", ["run", "--only", "counts", "--rows", "20", "--repeat", "1"])
+    assert run.main() == 1
+    printed = capsys.readouterr()
+    assert "no ratio" in printed.err
+    assert "counts" not in printed.out
+
+
+def test_command(tmp_path, monkeypatch, capsys):
+    files = tmp_path / "ratios.md", tmp_path / "ratios.json"
+    arguments = ["--only", "keys", "--only", "parts", "--rows", "10", "--repeat", "1"]
+    monkeypatch.setattr(sys, "argv", ["run", *arguments, "--markdown", str(files[0]), "--json", str(files[1])])
+    assert run.main() == 0
+    assert "| files to lines, 10 keys" in capsys.readouterr().out
+    assert "| read " in files[0].read_text()
+    numbers = json.loads(files[1].read_text())
+    assert {"machine", "keys", "parts"} == numbers.keys()
+    assert numbers["keys"]["rows"][0]["ratios"]["wall"] > 0
