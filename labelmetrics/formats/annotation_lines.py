@@ -31,8 +31,9 @@ if TYPE_CHECKING:
 __all__ = ["read_annotations", "read_lines_of", "read_table"]
 
 # An answer is a text, an object or a list of objects; pyarrow wants one type per name. Quotes within a JSON string are
-# escaped, so neither pattern can match inside of one.
+# escaped, so no pattern can match inside of one. Lines must not have the new names themselves.
 ANSWER = re.compile(rb'"answer"(\s*:\s*["\[])')
+RENAMED = re.compile(rb'"answer(_text"|_list"|\\u00)')
 SPECIAL = (b'"segments"', b'"frames"', b'"masks"', b'"metricValue"', b'"relationship"', b'"messageEvaluationTask"')
 
 SAMPLE = 1 << 16
@@ -136,7 +137,9 @@ def _fast(text: bytes, sample: int | None = None) -> Columns | None:
     if lines is None or not _is_utf8(text):
         return None
     rows, longest = lines
-    if b'"answer"' in text:
+    if b'"answer' in text:
+        if RENAMED.search(text):
+            return None
         text = ANSWER.sub(
             lambda found: (b'"answer_text"' if found[1][-1:] == b'"' else b'"answer_list"') + found[1], text
         )
@@ -157,16 +160,23 @@ def _fast(text: bytes, sample: int | None = None) -> Columns | None:
 
 
 def _object_lines(text: bytes) -> tuple[int, int] | None:
-    """Number of lines that begin an object and length of the longest; ``None`` where a line begins with anything else.
+    """Number of lines in braces and length of the longest; ``None`` where a line has anything else around it.
 
     pyarrow reads objects wherever they begin and end, and does not survive a bare ``null``.
     """
     characters = np.frombuffer(text, np.uint8)
-    starts = np.concatenate([[0], np.flatnonzero(characters == ord("\n")) + 1, [len(text)]])
-    begins = characters[starts[:-1][starts[:-1] < len(text)]]
+    stops = np.flatnonzero(characters == ord("\n"))
+    if not len(text) or characters[-1] != ord("\n"):
+        stops = np.append(stops, len(text))
+    starts = np.append(0, stops[:-1] + 1)
+    lasts = np.maximum(stops - 1, 0)
+    lasts = np.maximum(lasts - (characters[lasts] == ord("\r")), 0)
+    begins, ends = characters[starts], characters[lasts]
     objects = int((begins == ord("{")).sum())
     blank = int(((begins == ord("\n")) | (begins == ord("\r"))).sum())
-    return (objects, int(np.diff(starts).max())) if objects and objects + blank == len(begins) else None
+    if not objects or objects + blank != len(stops) or objects != int((ends == ord("}")).sum()):
+        return None
+    return objects, int((stops - starts).max()) + 1
 
 
 def _is_utf8(text: bytes) -> bool:

@@ -165,6 +165,12 @@ def is_sound(table: pa.Table) -> bool:
     ]
     if not all(check.all() for check in checks) or not _are_places(rows):
         return False
+    chosen = rows.given("answer") | rows.given("answer_list")
+    if "classifications" in rows.columns and chosen.any():
+        # What is nested in a chosen answer stands within the answer.
+        _, lengths, _ = _nested_lists(rows.columns["classifications"])
+        if lengths[chosen].any():
+            return False
     return all(_CHECKS[name](rows.columns[name], rows) for name in rows.columns if name in _CHECKS)
 
 
@@ -199,9 +205,14 @@ def _finite(column: pa.Array, *fields: str) -> bool:
 
 def _is_box(column: pa.Array, rows: _Rows) -> bool:
     present = column.drop_null()
-    return _finite(present, "top", "left", "height", "width") and all(
-        bool((present.field(side).to_numpy() >= 0).all()) for side in ("height", "width")
-    )
+    if not _finite(present, "top", "left", "height", "width"):
+        return False
+    left, top, width, height = (present.field(name).to_numpy() for name in ("left", "top", "width", "height"))
+    with np.errstate(over="ignore"):
+        return all(
+            bool((size >= 0).all() and np.isfinite(start + size).all())
+            for start, size in ((left, width), (top, height))
+        )
 
 
 def _are_points(least: int) -> Callable[[pa.Array, _Rows], bool]:
