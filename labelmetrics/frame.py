@@ -101,6 +101,9 @@ class Frame:
     ['cat', 'dog']
     """
 
+    hidden: tuple[str, ...] = ()
+    """Columns that are not shown."""
+
     def __init__(self, table: pa.Table, caption: str = "") -> None:
         self.table = table
         self.caption = caption
@@ -132,11 +135,20 @@ class Frame:
         return list(self)
 
     def __repr__(self) -> str:
-        return f"{self.caption}\n{plain_table(self.table.column_names, self._head())}"
+        return f"{self._title()}\n{plain_table(*self._head())}"
 
     def _repr_html_(self) -> str:
-        more = f" (the first {SHOWN} of {len(self):,})" if len(self) > SHOWN else ""
-        return html_table(self.table.column_names, self._head(), self.caption + more)
+        return html_table(*self._head(), self._title())
 
-    def _head(self) -> list[list[Any]]:
-        return [list(row.values()) for row in self.table.slice(0, SHOWN).to_pylist()]
+    def _title(self) -> str:
+        return f"{self.caption} (the first {SHOWN} of {len(self):,})" if len(self) > SHOWN else self.caption
+
+    def _head(self) -> tuple[list[str], list[list[Any]]]:
+        """Names and first rows; what is hidden or empty throughout is left out."""
+        rows = self.table.slice(0, SHOWN)
+        names = [
+            name
+            for name in rows.column_names
+            if name not in self.hidden and (not len(rows) or rows.column(name).null_count < len(rows))
+        ]
+        return names, [list(row.values()) for row in rows.select(names).to_pylist()]

@@ -38,8 +38,10 @@ class Matches(Frame):
     """One row per ground truth and prediction.
 
     ``outcome`` is TP, FP, FN or ignored; ``partner`` and ``nearest`` are ``object`` numbers of the other side;
-    ``reason`` says why an object is unmatched.
+    ``reason`` says why an object is unmatched. Where the table is shown, its geometry is left out.
     """
+
+    hidden = ("kind", "left", "top", "right", "bottom", "geometry", "uuid")
 
     @classmethod
     def of(cls, objects: pa.Table, threshold_name: str) -> Matches:

@@ -41,7 +41,7 @@ REMEDIES = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Report:
     """What :func:`validate` found.
 
@@ -101,7 +101,7 @@ class Report:
         """The faults as dicts, without what they do not say."""
         return [{name: value for name, value in asdict(fault).items() if value is not None} for fault in self.faults]
 
-    def __str__(self) -> str:
+    def __repr__(self) -> str:
         more = self.fault_count - len(self.faults)
         return "\n".join([self._title(), *map(str, self.faults), *([f"... and {more:,} more"] if more else [])])
 

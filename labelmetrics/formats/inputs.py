@@ -140,8 +140,8 @@ def _read(side: Any, bad_lines: BadLines) -> Columns:
         return read_annotations(side, bad_lines)
     if hasattr(side, "column_names"):
         return read_table(side)
-    if not isinstance(side, Iterable) or isinstance(side, Mapping | bytes):
-        raise InputError(f"annotations are a path, a table, labels or lines, not {type(side).__name__}")
+    if not isinstance(side, Iterable) or isinstance(side, Mapping | bytes) or hasattr(side, "annotations"):
+        raise InputError(f"annotations are a path, a table, or a list of labels or lines, not {type(side).__name__}")
     items = iter(side)
     first = next(items, None)
     if first is None:

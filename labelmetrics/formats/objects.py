@@ -40,6 +40,11 @@ def columns_of(annotations: Iterable[Any], data_row: DataRowKey | str = "") -> C
     >>> columns_of([box]).box.tolist()
     [[0.0, 0.0, 2.0, 3.0]]
     """
+    if hasattr(annotations, "annotations"):
+        raise AnnotationError("expected the annotations of one data row, got a Label: pass label.annotations")
+    if hasattr(annotations, "value"):
+        name = type(annotations).__name__
+        raise AnnotationError(f"expected the annotations of one data row, got one {name}: put it into a list")
     builder = AnnotationBuilder()
     builder.add_all(annotations, data_row)
     return builder.columns()
