@@ -59,9 +59,7 @@ class ConfusionTable:
 
 
 def confusion_table(objects: pa.Table, pairs: pa.Table, threshold: float) -> ConfusionTable:
-    """Match objects regardless of their class, highest overlap first, and count classes.
-
-    Answers of questions are paired by their question where each side gave one answer.
+    """Match objects regardless of their class, highest overlap first, and count classes; answers take no part.
 
     Raises
     ------

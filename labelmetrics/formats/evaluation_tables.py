@@ -131,7 +131,10 @@ def _questions(comparison: Comparison, columns: tuple[Columns, Columns]) -> Code
         name = one.schema_id if (one.name.codes < 0).any() else one.name
         part = name.take(side.position)
         asked.append(Coded(np.where(side.kind >= Kind.ANSWER, part.codes, -1), part.values))
-    return Coded.concat(asked)
+    column = Coded.concat(asked)
+    # Sorted, so that the order of lines cannot be seen.
+    values, codes = np.unique(np.array(column.values, object), return_inverse=True)
+    return Coded(np.append(codes, -1)[column.codes], values.tolist())
 
 
 def _crowd_overlap(comparison: Comparison, first: Ints, second: Ints) -> Floats:
@@ -357,7 +360,14 @@ def results_of_tables(
     subclasses: list[str],
     grid: Grid,
 ) -> Results:
-    """The results that :func:`counts_table` and :func:`iou_table` were made from."""
+    """The results that :func:`counts_table` and :func:`iou_table` were made from.
+
+    Raises
+    ------
+    ValueError, KeyError
+        The tables do not fit together.
+    """
+    import pyarrow.compute as pc
 
     def codes(table: pa.Table, name: str, values: list[str]) -> Ints:
         lookup = {value: code for code, value in enumerate(values)}
@@ -370,6 +380,9 @@ def results_of_tables(
 
     shape = (len(grid.thresholds), grid.n_levels)
 
+    found = tuple(pc.count_distinct(counts.column(name)).as_py() for name in ("iou", "confidence"))
+    if len(counts) and found != (len(grid.thresholds), len(grid.keys)):
+        raise ValueError("the table of counts has other thresholds or confidence keys than the manifest")
     def groups(*, subclass: bool) -> Groups:
         is_subclass = counts.column("subclass").is_valid().to_numpy()
         part = counts.filter(is_subclass if subclass else ~is_subclass)
