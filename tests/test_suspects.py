@@ -33,7 +33,7 @@ def test_more_true_errors_than_by_confidence_alone(shared, record_property):
     found = suspects(lm.evaluate(truths, guesses), top=50)
     share = np.mean([checked[int(one["data_row"])] for one in found])
     by_confidence = sorted(checked, key=lambda row: -probabilities[row].max())[:50]
-    record_property("share of true label errors among 50 suspects", share)
+    record_property("share of true label errors among 50 suspects", float(share))
     assert share > np.mean([checked[row] for row in by_confidence])
     assert share > np.mean(list(checked.values()))
 

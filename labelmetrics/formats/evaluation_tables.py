@@ -9,11 +9,12 @@ from numpy.typing import NDArray
 
 from labelmetrics.kernels.batch import Bools, Coded, Columns, Floats, Ints, Kind, Shapes
 from labelmetrics.kernels.comparison import Comparison
-from labelmetrics.kernels.join import TEXT_MARK, Side
+from labelmetrics.kernels.join import Side
 from labelmetrics.kernels.overlap import Overlaps, box_area
 from labelmetrics.kernels.pairs import Pairs
 from labelmetrics.kernels.results import Groups, Results
 from labelmetrics.kernels.thresholds import Grid, threshold_name
+from labelmetrics.kernels.vocabulary import TEXT_MARK
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -379,10 +380,10 @@ def results_of_tables(
         return np.array([-1 if v is None else lookup[v] for v in column.to_pylist()], np.int64)
 
     shape = (len(grid.thresholds), grid.n_levels)
-
     found = tuple(pc.count_distinct(counts.column(name)).as_py() for name in ("iou", "confidence"))
     if len(counts) and found != (len(grid.thresholds), len(grid.keys)):
         raise ValueError("the table of counts has other thresholds or confidence keys than the manifest")
+
     def groups(*, subclass: bool) -> Groups:
         is_subclass = counts.column("subclass").is_valid().to_numpy()
         part = counts.filter(is_subclass if subclass else ~is_subclass)

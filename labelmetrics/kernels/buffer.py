@@ -49,11 +49,13 @@ def buffer_widths(batch: Batch, buffer: Buffer, diagonals: Floats | None = None)
         used[side.feature[points]] = True
     widths = np.full(len(batch.features), np.nan)
     shares = np.zeros(len(batch.features), bool)
+    by_default = False
     for index in np.flatnonzero(used).tolist():
         width = buffer.get(batch.features[index], DEFAULT_BUFFER) if isinstance(buffer, Mapping) else buffer
-        if isinstance(width, _Default):
-            _warn_once()
+        by_default |= isinstance(width, _Default)
         widths[index], shares[index] = _read(width)
+    if by_default:
+        _warn()
 
     def of(side: Side, points: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> Floats:
         width = np.where(points, widths[side.feature], 0.0)
@@ -85,10 +87,10 @@ def _read(width: Width) -> tuple[float, bool]:
     return number, share
 
 
-def _warn_once() -> None:
+def _warn() -> None:
     warnings.warn(
         "points and lines are widened by 70 pixels before they are compared, as on the platform; say buffer=70.0 (or "
         'another width, or a share of the image such as "2%") to choose it yourself',
         LabelmetricsWarning,
-        stacklevel=4,
+        stacklevel=6,
     )

@@ -143,7 +143,7 @@ class Comparison:
         measured = members.pairs(self.pairs)
         # An answer is a feature of its own, whatever else was answered.
         counted = self._counted(False) if self.include_subclasses else self.counted
-        return tally(
+        result = tally(
             members.first,
             members.second,
             counted=members.pairs(counted),
@@ -152,6 +152,9 @@ class Comparison:
             grid=self.grid,
             matching=self.matching,
         )
+        if is_semantic(self.masks, include_subclasses=False):
+            result = with_semantic_masks(self.batch, result, members.first, members.second)
+        return result
 
     @cached_property
     def outcomes(self) -> tuple[Outcome, Outcome]:
@@ -164,6 +167,7 @@ class Comparison:
             level=np.ones(len(second.level), np.int64),
             rank=second.rank,
             crowd=second.crowd,
+            annotation=second.annotation,
         )
         pairs = self.counted
         matches = match(first, everything, pairs, plain, self.matching)

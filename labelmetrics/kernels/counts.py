@@ -8,10 +8,11 @@ from typing import Literal
 import numpy as np
 
 from labelmetrics.kernels.batch import Bools, Floats, Ints, Kind
-from labelmetrics.kernels.join import TEXT_MARK, Batch, Side, nested_agreement
+from labelmetrics.kernels.join import Batch, Side
 from labelmetrics.kernels.matching import expand, greedy_at_keys, in_turns
 from labelmetrics.kernels.pairs import Pairs
 from labelmetrics.kernels.thresholds import Grid
+from labelmetrics.kernels.vocabulary import nested_agreement
 
 Matching = Literal["platform", "coco"]
 
@@ -32,6 +33,8 @@ class Members:
         Confidence, by which COCO's matching goes; absent counts as 1.
     crowd : ndarray of bool, shape (n,)
         COCO's ``iscrowd``.
+    annotation : ndarray of int64, shape (n,)
+        Position of the member's annotation in its side.
     """
 
     group: Ints
@@ -39,6 +42,7 @@ class Members:
     level: Ints
     rank: Floats
     crowd: Bools
+    annotation: Ints
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,6 +78,7 @@ def members_of(batch: Batch, side: Side, grid: Grid) -> Members:
         level=grid.level(side.confidence) if side is batch.prediction else np.full(len(side), grid.n_levels),
         rank=np.where(np.isnan(side.confidence), 1.0, side.confidence),
         crowd=side.crowd,
+        annotation=np.arange(len(side)),
     )
 
 
@@ -252,13 +257,7 @@ class Subclasses:
     @classmethod
     def of(cls, batch: Batch, grid: Grid) -> Subclasses:
         """All nested answers of a batch; free texts are no subclasses."""
-        items = sorted({item for items in batch.nested for item in items if not item[1].startswith(TEXT_MARK)})
-        questions: dict[str, set[str]] = {}
-        for question, answer in items:
-            questions.setdefault(answer, set()).add(question)
-        written = [f"{q}/{a}" if len(questions[a]) > 1 else a for q, a in items]
-        names = sorted(written)
-        code = {item: names.index(name) for item, name in zip(items, written, strict=True)}
+        names, code = batch.vocabulary.subclasses, batch.vocabulary.subclass_of
         # position[s, c]: where subclass c stands among those of the nested set s, -1 where it has none of it.
         position = np.full((len(batch.nested), len(names)), -1, np.int64)
         listed = [sorted(code[item] for item in items if item in code) for items in batch.nested]
@@ -280,6 +279,7 @@ class Subclasses:
                 level=base.level[parent],
                 rank=base.rank[parent],
                 crowd=base.crowd[parent],
+                annotation=parent,
             ), np.cumsum(count) - count
 
         first, first_start = members(batch.ground_truth)

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from labelmetrics.errors import AnnotationError, Fault
 from labelmetrics.kernels.batch import (
     Bools,
     Coded,
@@ -18,14 +16,10 @@ from labelmetrics.kernels.batch import (
     Floats,
     Ints,
     Kind,
-    NestedAnswer,
     Shapes,
     concat_shapes,
 )
-
-AnswerNames = Literal["auto", "answer", "question/answer"]
-NestedItem = tuple[str, str]
-"""Question and answer of a nested classification, by the names or ids that identify them."""
+from labelmetrics.kernels.vocabulary import AnswerNames, Names, NestedItem, Vocabulary
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,10 +54,8 @@ class Batch:
     ----------
     rows : list of str
         Data rows, sorted; ``Side.row`` is the index.
-    features : list of str
-        Written feature names, sorted.
-    is_classification : ndarray of bool, shape (n_features,)
-        Whether a feature is an answer or a free text.
+    vocabulary : Vocabulary
+        Features and nested answers.
     places : list of str
         Places, sorted; the first is ``""``, the whole data row.
     nested : list of frozenset
@@ -75,13 +67,22 @@ class Batch:
     """
 
     rows: list[str]
-    features: list[str]
-    is_classification: Bools
+    vocabulary: Vocabulary
     places: list[str]
     nested: list[frozenset[NestedItem]]
     shapes: Shapes
     ground_truth: Side
     prediction: Side
+
+    @property
+    def features(self) -> list[str]:
+        """Written feature names, sorted."""
+        return self.vocabulary.features
+
+    @property
+    def is_classification(self) -> Bools:
+        """Whether a feature is an answer or a free text, shape (n_features,)."""
+        return self.vocabulary.is_classification
 
     def cell(self, side: Side) -> Ints:
         """Code of (data row, feature, place): only annotations of one cell are compared."""
@@ -103,6 +104,7 @@ def join(
     rows: Sequence[str] | None = None,
     canonical: bool = False,
     answer_names: AnswerNames = "auto",
+    vocabulary: Vocabulary | None = None,
 ) -> Batch:
     """Bring two sides to common codes and to the order that decides ties.
 
@@ -117,6 +119,8 @@ def join(
         the order of lines cannot matter; otherwise they keep their positions.
     answer_names : {"auto", "answer", "question/answer"}
         How answers are named; ``"auto"`` names the question where two of them share an answer.
+    vocabulary : Vocabulary, optional
+        What names mean, where these annotations are a part of a larger input.
 
     Raises
     ------
@@ -132,8 +136,11 @@ def join(
     places = sorted({"", *place.values})
     place_codes = np.append(_positions(place.values, places), 0)[place.codes]
     kind = np.concatenate([side.kind for side in sides])
-    features, is_classification, feature_codes = _features(sides, kind, row, answer_names)
-    nested_sets, nested_codes = _nested(Coded.concat([side.nested for side in sides]))
+    if vocabulary is None:
+        vocabulary = Vocabulary.of(Names.of(sides), answer_names)
+    features = vocabulary.features
+    feature_codes = np.concatenate([vocabulary.feature_codes(side) for side in sides])
+    nested_sets, nested_codes = vocabulary.nested_sets(Coded.concat([side.nested for side in sides]))
     shapes, shape_codes = _code_texts(kind, *concat_shapes(sides))
 
     def side(columns: Columns, start: int) -> Side:
@@ -162,8 +169,7 @@ def join(
 
     return Batch(
         rows=list(rows),
-        features=features,
-        is_classification=is_classification,
+        vocabulary=vocabulary,
         places=places,
         nested=nested_sets,
         shapes=shapes,
@@ -175,140 +181,6 @@ def join(
 def _positions(values: Sequence[str], among: Sequence[str]) -> Ints:
     lookup = {value: code for code, value in enumerate(among)}
     return np.array([lookup[value] for value in values], np.int64)
-
-
-def _features(
-    sides: Sequence[Columns], kind: NDArray[np.int8], row: Coded, answer_names: AnswerNames
-) -> tuple[list[str], Bools, Ints]:
-    """Feature codes of both sides: identity, written name and the check that a name means one thing."""
-    names = {part: Coded.concat([getattr(side, part) for side in sides]) for part in ("name", "schema_id")}
-    answers = {part: Coded.concat([getattr(side, part) for side in sides]) for part in ("answer", "answer_id")}
-    is_answer = kind == Kind.ANSWER
-
-    def complete(question: str, answer: str) -> bool:
-        return bool((names[question].codes >= 0).all() and (answers[answer].codes[is_answer] >= 0).all())
-
-    if complete("name", "answer"):
-        question, answer = names["name"], answers["answer"]
-    elif complete("schema_id", "answer_id"):
-        question, answer = names["schema_id"], answers["answer_id"]
-    else:
-        raise AnnotationError(
-            "features cannot be identified: all annotations need a name, or all need a schema id",
-            [
-                Fault(
-                    rule="identity",
-                    message="some annotations have only a name and others only a schema id",
-                    remedy="give every annotation and every answer a name",
-                )
-            ],
-        )
-    # One row of this small table per distinct (is classification, question, answer).
-    is_class = kind >= Kind.ANSWER
-    width = len(answer.values) + 1
-    combined = (np.where(is_answer, answer.codes + 1, 0) + question.codes * width) * 2 + is_class
-    distinct, first, codes = np.unique(combined, return_index=True, return_inverse=True)
-    identities: list[tuple[bool, str, str | None]] = [
-        (
-            bool(code % 2),
-            question.values[code // 2 // width],
-            None if not code // 2 % width else answer.values[code // 2 % width - 1],
-        )
-        for code in distinct.tolist()
-    ]
-    written = _written_names(identities, answer_names)
-    meaning: dict[str, int] = {}
-    for index, name in enumerate(written):
-        other = meaning.setdefault(name, index)
-        if other != index:
-            raise _clash(name, identities, [(i, row.decode()[first[i]]) for i in (other, index)])
-    features = sorted(written)
-    to_code = _positions(written, features)
-    is_classification = np.zeros(len(features), bool)
-    is_classification[to_code] = [identity[0] for identity in identities]
-    return features, is_classification, to_code[codes] if len(written) else np.empty(0, np.int64)
-
-
-def _written_names(identities: Sequence[tuple[bool, str, str | None]], answer_names: AnswerNames) -> list[str]:
-    questions = defaultdict(set)
-    for _, question, answer in identities:
-        if answer is not None:
-            questions[answer].add(question)
-
-    def name(question: str, answer: str | None) -> str:
-        if answer is None:
-            return question
-        if answer_names == "question/answer" or (answer_names == "auto" and len(questions[answer]) > 1):
-            return f"{question}/{answer}"
-        return answer
-
-    return [name(question, answer) for _, question, answer in identities]
-
-
-def _clash(
-    name: str, identities: Sequence[tuple[bool, str, str | None]], places: Sequence[tuple[int, Any]]
-) -> AnnotationError:
-    def describe(identity: tuple[bool, str, str | None]) -> str:
-        is_class, question, answer = identity
-        if not is_class:
-            return "an object"
-        return f"an answer of {question!r}" if answer is not None else "a free text question"
-
-    return AnnotationError(
-        f"the feature name {name!r} means two things",
-        [
-            Fault(
-                rule="feature-kind",
-                message=f"{name!r} is {describe(identities[index])} here",
-                data_row=str(where),
-                remedy='rename one of them, or name answers by question and answer (answer_names="question/answer")',
-            )
-            for index, where in places
-        ],
-    )
-
-
-def _nested(column: Coded) -> tuple[list[frozenset[NestedItem]], Ints]:
-    """Distinct sets of nested answers, identified by names where all have them, else by ids."""
-    items: list[NestedAnswer] = [item for items in column.values for item in items]
-
-    def has(item: NestedAnswer, question: str | None, answer: str | None) -> bool:
-        return question is not None and (answer is not None or item.text is not None)
-
-    if all(has(item, item.question, item.answer) for item in items):
-        sets = [frozenset((str(i.question), _answer(i.answer, i.text)) for i in items) for items in column.values]
-    elif all(has(item, item.question_id, item.answer_id) for item in items):
-        sets = [frozenset((str(i.question_id), _answer(i.answer_id, i.text)) for i in items) for items in column.values]
-    else:
-        raise AnnotationError(
-            "nested classifications cannot be identified: all need names, or all need schema ids",
-            [Fault(rule="identity", message="some nested answers have only a name and others only a schema id")],
-        )
-    distinct = sorted({frozenset(), *sets}, key=lambda items: (len(items) > 0, sorted(items)))
-    lookup = {items: code for code, items in enumerate(distinct)}
-    codes = np.array([*(lookup[items] for items in sets), 0], np.int64)
-    return distinct, codes[column.codes]
-
-
-TEXT_MARK = "\N{INFORMATION SEPARATOR ONE}"
-"""Before a nested free text, so that it is not taken for the answer of that name."""
-
-
-def _answer(answer: str | None, text: str | None) -> str:
-    return answer if answer is not None else TEXT_MARK + str(text)
-
-
-def nested_agreement(first: frozenset[NestedItem], second: frozenset[NestedItem]) -> float:
-    """Share of nested answers that agree: Jaccard's index, where a free text question counts once.
-
-    >>> nested_agreement(frozenset({("colour", "red"), ("age", "old")}), frozenset({("colour", "red")}))
-    0.5
-    """
-
-    def features(items: frozenset[NestedItem]) -> set[NestedItem]:
-        return {(question, TEXT_MARK if answer.startswith(TEXT_MARK) else answer) for question, answer in items}
-
-    return len(first & second) / len(features(first) | features(second))
 
 
 def _code_texts(kind: NDArray[np.int8], shapes: Shapes, shape: Ints) -> tuple[Shapes, Ints]:

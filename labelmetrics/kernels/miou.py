@@ -64,7 +64,11 @@ def with_semantic_masks(batch: Batch, tally: Tally, first: Members, second: Memb
     """
     truth, guess = batch.ground_truth, batch.prediction
     group = np.concatenate([first.group, second.group])
-    is_mask = np.concatenate([truth.kind, guess.kind]) == Kind.MASK
+    kind, shape = (
+        np.concatenate([one[first.annotation], two[second.annotation]])
+        for one, two in ((truth.kind, guess.kind), (truth.shape, guess.shape))
+    )
+    is_mask = kind == Kind.MASK
     if not is_mask.any():
         return tally
     index = np.searchsorted(tally.group, group)
@@ -74,9 +78,8 @@ def with_semantic_masks(batch: Batch, tally: Tally, first: Members, second: Memb
     from pycocotools import mask as coco
 
     levels = len(tally.iou)
-    shape = np.concatenate([truth.shape, guess.shape])
-    is_truth = np.arange(len(group)) < len(truth)
-    level = np.concatenate([np.full(len(truth), levels), second.level])
+    is_truth = np.arange(len(group)) < len(first.group)
+    level = np.concatenate([np.full(len(first.group), levels), second.level])
     cell = np.concatenate([first.cell, second.cell])
     chosen = np.flatnonzero(only_masks[index])
     chosen = chosen[np.argsort(cell[chosen], kind="stable")]

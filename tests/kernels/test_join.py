@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from labelmetrics.errors import AnnotationError
 from labelmetrics.formats.objects import columns_of
 from labelmetrics.kernels.batch import Columns
-from labelmetrics.kernels.join import TEXT_MARK, Batch, join, nested_agreement
+from labelmetrics.kernels.join import Batch, join
+from labelmetrics.kernels.vocabulary import TEXT_MARK, nested_agreement
 
 ID = "c".ljust(25, "0")
 OTHER_ID = "d".ljust(25, "0")
