@@ -376,7 +376,13 @@ def test_data_rows_of_one_side_only(case: Case) -> None:
     case.refused(truth, guess, "2 data rows with 2 predictions", "globalKey:c", "globalKey:d")
     rows = case.folder / "rows.csv"
     rows.write_text("globalKey\na\nb\nc\n")
-    case.refused(truth, guess, "there is no ground truth for 1 data row with 1 prediction", "globalKey:d", options=("--data-rows", str(rows)))
+    case.refused(
+        truth,
+        guess,
+        "there is no ground truth for 1 data row with 1 prediction",
+        "globalKey:d",
+        options=("--data-rows", str(rows)),
+    )
     assert case.counts(truth, guess, "--missing-ground-truth", "skip") == (1, 0, 1)
     assert case.counts(truth, guess, "--missing-ground-truth", "empty") == (1, 2, 1)
     assert case.counts(truth, guess, "--missing-ground-truth", "skip", "--missing-predictions", "skip") == (1, 0, 0)
