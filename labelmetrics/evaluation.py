@@ -43,10 +43,10 @@ from labelmetrics.kernels.buffer import DEFAULT_BUFFER, Buffer
 from labelmetrics.kernels.comparison import Comparison, compare
 from labelmetrics.kernels.counts import Matching
 from labelmetrics.kernels.digest import digest
-from labelmetrics.kernels.join import AnswerNames
 from labelmetrics.kernels.miou import Masks
 from labelmetrics.kernels.results import Results
 from labelmetrics.kernels.thresholds import Confidences, Grid, read_confidences, read_thresholds, threshold_name
+from labelmetrics.kernels.vocabulary import AnswerNames
 from labelmetrics.limits import Limits
 from labelmetrics.matches import Matches
 from labelmetrics.summary import Summary
@@ -246,15 +246,18 @@ def load(path: str | Path) -> Evaluation:
     """
     manifest = read_manifest(path)
     table = read_table(path, "data_rows")
-    results = results_of_tables(
-        read_table(path, "counts"),
-        read_table(path, "iou"),
-        rows=table.column(manifest.key_kind).to_pylist(),
-        features=manifest.features,
-        classifications=manifest.classifications,
-        subclasses=manifest.subclasses,
-        grid=Grid(tuple(manifest.settings.iou), tuple(manifest.confidence_keys)),
-    )
+    try:
+        results = results_of_tables(
+            read_table(path, "counts"),
+            read_table(path, "iou"),
+            rows=table.column(manifest.key_kind).to_pylist(),
+            features=manifest.features,
+            classifications=manifest.classifications,
+            subclasses=manifest.subclasses,
+            grid=Grid(tuple(manifest.settings.iou), tuple(manifest.confidence_keys)),
+        )
+    except (KeyError, ValueError, IndexError) as error:
+        raise InputError(f"{path}: its tables do not fit together: {error}") from error
     import orjson
 
     lines = (orjson.loads(line) for line in read_table(path, "metrics").column("line").to_pylist())

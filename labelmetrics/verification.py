@@ -12,6 +12,8 @@ import numpy as np
 from labelmetrics.evaluation import CustomMetric, Evaluation, Progress, evaluate, load
 from labelmetrics.formats.bad_lines import OnBadLine
 from labelmetrics.formats.evaluation_tables import counts_table, iou_table
+from labelmetrics.formats.lmeval import read_table
+from labelmetrics.formats.manifest import Manifest
 from labelmetrics.kernels.batch import Bools
 
 if TYPE_CHECKING:
@@ -123,7 +125,7 @@ def verify(
     >>> verify(evaluate([label], [label]), [label], [label])
     as recomputed
     """
-    stored = evaluation if isinstance(evaluation, Evaluation) else load(evaluation)
+    stored = load(evaluation) if isinstance(evaluation, str | Path) else evaluation
     settings = stored.manifest.settings.model_dump()
     again = evaluate(
         ground_truths,
@@ -139,11 +141,34 @@ def verify(
     unchecked = []
     if stored.custom and not custom:
         unchecked.append("custom metrics, since their functions were not given")
-    return Verification([*_differences(stored, again, check_custom=bool(custom))], unchecked)
+    # A file says more than once what an evaluation that is loaded from it holds once.
+    tables = _tables(stored)
+    if isinstance(evaluation, str | Path):
+        tables = {name: read_table(evaluation, name) for name in tables}
+    differences = [*_of_manifests(stored.manifest, again.manifest)]
+    for name, recomputed in _tables(again).items():
+        differences += _of_tables(name, tables[name], recomputed)
+    if custom and _custom(stored) != _custom(again):
+        differences.append(Difference(what="custom metrics", message="differ"))
+    return Verification(differences, unchecked)
 
 
-def _differences(stored: Evaluation, again: Evaluation, *, check_custom: bool) -> Iterator[Difference]:
-    old, new = stored.manifest, again.manifest
+def _tables(evaluation: Evaluation) -> dict[str, pa.Table]:
+    return {
+        "data_rows": evaluation.data_rows,
+        "counts": counts_table(evaluation.results),
+        "iou": iou_table(evaluation.results),
+        "objects": evaluation.objects,
+        "pairs": evaluation.pairs,
+    }
+
+
+def _custom(evaluation: Evaluation) -> list[Any]:
+    lines = [(row, {**metric.to_line(), "dataRow": None, "uuid": None}) for row, metric in evaluation.custom]
+    return sorted(lines, key=repr)
+
+
+def _of_manifests(old: Manifest, new: Manifest) -> Iterator[Difference]:
     if old.digests.ground_truth != new.digests.ground_truth:
         yield Difference(what="ground truth", message="is not the ground truth that was evaluated")
     if old.digests.prediction != new.digests.prediction:
@@ -156,22 +181,9 @@ def _differences(stored: Evaluation, again: Evaluation, *, check_custom: bool) -
         if getattr(old, name) != getattr(new, name):
             message = f"{getattr(old, name)!s:.200}, recomputed {getattr(new, name)!s:.200}"
             yield Difference(what=name.replace("_", " "), message=message)
-    tables = {
-        "data_rows": (stored.data_rows, again.data_rows),
-        "counts": (counts_table(stored.results), counts_table(again.results)),
-        "iou": (iou_table(stored.results), iou_table(again.results)),
-        "objects": (stored.objects, again.objects),
-        "pairs": (stored.pairs, again.pairs),
-    }
-    for name, (left, right) in tables.items():
-        yield from _compare(name, left, right)
-    if check_custom:
-        lines = [sorted((row, metric.model_dump_json()) for row, metric in side.custom) for side in (stored, again)]
-        if lines[0] != lines[1]:
-            yield Difference(what="custom metrics", message="differ")
 
 
-def _compare(name: str, left: pa.Table, right: pa.Table) -> Iterator[Difference]:
+def _of_tables(name: str, left: pa.Table, right: pa.Table) -> Iterator[Difference]:
     if left.column_names != right.column_names:
         yield Difference(what=name, message=f"has columns {left.column_names}, recomputed {right.column_names}")
     elif left.num_rows != right.num_rows:
