@@ -65,3 +65,10 @@ def test_metric_functions_take_annotations(given: Any, told: str) -> None:
 def test_evaluate_takes_labels(given: Any, told: str) -> None:
     with pytest.raises(lm.InputError, match=told):
         lm.evaluate(given, given)
+
+
+def test_swapped_sides_are_suspected() -> None:
+    truths, guesses = [label("a", b.box(0, 0, 4, 4))], [label("a", b.box(0, 0, 4, 4, confidence=0.5))]
+    lm.evaluate(truths, guesses)
+    with pytest.warns(lm.LabelmetricsWarning, match="are the two sides swapped"):
+        lm.evaluate(guesses, truths)

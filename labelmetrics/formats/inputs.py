@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -9,7 +10,9 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
-from labelmetrics.errors import InputError, SettingError
+import numpy as np
+
+from labelmetrics.errors import InputError, LabelmetricsWarning, SettingError
 from labelmetrics.formats.annotation_lines import read_annotations, read_lines_of, read_table
 from labelmetrics.formats.bad_lines import BadLines
 from labelmetrics.formats.blocks import open_bytes
@@ -88,6 +91,29 @@ def read_sides(
         raise SettingError(f"format must be one of {', '.join(get_args(Format))}, got {format!r}")
     if geometry is not None and geometry not in get_args(Geometry):
         raise SettingError(f"geometry must be bbox or segm, got {geometry!r}")
+    sides = _read_both(ground_truths, predictions, format, geometry, data_rows, bad_lines, workers)
+    if (
+        len(sides.prediction)
+        and np.isnan(sides.prediction.confidence).all()
+        and (sides.ground_truth.confidence >= 0).any()
+    ):
+        warnings.warn(
+            "the ground truths have confidences and the predictions have none: are the two sides swapped?",
+            LabelmetricsWarning,
+            stacklevel=3,
+        )
+    return sides
+
+
+def _read_both(
+    ground_truths: Any,
+    predictions: Any,
+    format: Format | None,
+    geometry: Geometry | None,
+    data_rows: Any,
+    bad_lines: BadLines,
+    workers: int | None,
+) -> Sides:
     table = None if data_rows is None else read_data_rows(data_rows)
     is_file = [isinstance(side, str | Path) for side in (ground_truths, predictions)]
     kind = _format(ground_truths, format) if is_file[0] else None
