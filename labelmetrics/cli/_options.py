@@ -97,11 +97,11 @@ def _set(name: str) -> Callable[[click.Context, click.Parameter, Any], None]:
 
 def _message(*names: str, **settings: Any) -> Decorator:
     """An option of all commands; eager, so that errors in other options are told in the way that it asks for."""
-    callback = _set(names[0].removeprefix("--").replace("-", "_"))
+    callback = _set(names[-1].removeprefix("--").replace("-", "_"))
     return option(*names, section="Messages", expose_value=False, is_eager=True, callback=callback, **settings)
 
 
-_quiet = _message("--quiet", "-q", is_flag=True, help="Show errors and warnings only.")
+_quiet = _message("-q", "--quiet", is_flag=True, help="Show errors and warnings only.")
 _log_format = _message(
     "--log-format",
     type=click.Choice(["text", "json"]),

@@ -17,8 +17,15 @@ labelmetrics sample demo --rows 1000 --seed 7 --overwrite
 """,
 )
 @click.argument("directory", type=click.Path(file_okay=False))
-@option("--rows", type=click.IntRange(min=0), default=200, show_default=True, help="Number of data rows.")
-@option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="The same seed gives the same files.")
+@option("--rows", type=click.IntRange(min=0), metavar="N", default=200, show_default=True, help="Number of data rows.")
+@option(
+    "--seed",
+    type=click.IntRange(min=0),
+    metavar="N",
+    default=0,
+    show_default=True,
+    help="The same seed gives the same files.",
+)
 @option("--overwrite", is_flag=True, help="Replace files that are there already.")
 @click.pass_obj
 def command(messages: Messages, directory: str, rows: int, seed: int, overwrite: bool) -> None:
