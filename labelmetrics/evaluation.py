@@ -244,8 +244,11 @@ def load(path: str | Path) -> Evaluation:
     ...     load(f"{folder}/results.lmeval")
     <Evaluation of 0 data rows: 0 ground truths, 0 predictions, 0 features>
     """
+    import orjson
+
     manifest = read_manifest(path)
     table = read_table(path, "data_rows")
+    lines = read_table(path, "metrics").column("line").to_pylist()
     try:
         results = results_of_tables(
             read_table(path, "counts"),
@@ -256,12 +259,9 @@ def load(path: str | Path) -> Evaluation:
             subclasses=manifest.subclasses,
             grid=Grid(tuple(manifest.settings.iou), tuple(manifest.confidence_keys)),
         )
+        custom = [(line["dataRow"][manifest.key_kind], _metric(line)) for line in map(orjson.loads, lines)]
     except (KeyError, ValueError, IndexError) as error:
         raise InputError(f"{path}: its tables do not fit together: {error}") from error
-    import orjson
-
-    lines = (orjson.loads(line) for line in read_table(path, "metrics").column("line").to_pylist())
-    custom = [(line["dataRow"][manifest.key_kind], _metric(line)) for line in lines]
     return Evaluation(results=results, data_rows=table, manifest=manifest, custom=custom, _tables=_Stored(Path(path)))
 
 
@@ -659,6 +659,10 @@ class Evaluation:
         InputError
             Something that is no evaluation file is in the way, or the folder cannot be written.
         """
+        write_folder(path, self.manifest, self.tables())
+
+    def tables(self) -> dict[str, pa.Table]:
+        """All tables of the evaluation file, by name."""
         import pyarrow as pa
 
         kind = self.key_kind
@@ -674,7 +678,7 @@ class Evaluation:
             "data_rows": self.data_rows,
             "metrics": pa.table({"line": pa.array(lines, pa.string())}),
         }
-        write_folder(path, self.manifest, {name: tables[name] for name in TABLES})
+        return {name: tables[name] for name in TABLES}
 
     def to_flat_dict(self, *, iou: float | None = None, confidence: float | None = None) -> dict[str, float]:
         """Numbers of :meth:`summary` as one flat dict, for experiment trackers."""

@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from labelmetrics.evaluation import CustomMetric, Evaluation, Progress, evaluate, load
+from labelmetrics.evaluation import CustomMetric, Evaluation, Progress, evaluate
 from labelmetrics.formats.bad_lines import OnBadLine
-from labelmetrics.formats.evaluation_tables import counts_table, iou_table
-from labelmetrics.formats.lmeval import read_table
+from labelmetrics.formats.lmeval import TABLES, read_manifest, read_table
 from labelmetrics.formats.manifest import Manifest
 from labelmetrics.kernels.batch import Bools
 
@@ -125,8 +124,12 @@ def verify(
     >>> verify(evaluate([label], [label]), [label], [label])
     as recomputed
     """
-    stored = load(evaluation) if isinstance(evaluation, str | Path) else evaluation
-    settings = stored.manifest.settings.model_dump()
+    if isinstance(evaluation, Evaluation):
+        manifest, tables = evaluation.manifest, evaluation.tables()
+    else:
+        # The tables as they are: they need not fit together, which loading them would ask for.
+        manifest, tables = read_manifest(evaluation), {name: read_table(evaluation, name) for name in TABLES}
+    settings = manifest.settings.model_dump()
     again = evaluate(
         ground_truths,
         predictions,
@@ -138,34 +141,29 @@ def verify(
         max_bad_lines=max_bad_lines,
         **{**settings, "confidences": settings["confidences"] or None},
     )
-    unchecked = []
-    if stored.custom and not custom:
-        unchecked.append("custom metrics, since their functions were not given")
-    # A file says more than once what an evaluation that is loaded from it holds once.
-    tables = _tables(stored)
-    if isinstance(evaluation, str | Path):
-        tables = {name: read_table(evaluation, name) for name in tables}
-    differences = [*_of_manifests(stored.manifest, again.manifest)]
-    for name, recomputed in _tables(again).items():
-        differences += _of_tables(name, tables[name], recomputed)
-    if custom and _custom(stored) != _custom(again):
+    recomputed = again.tables()
+    old, new = (_metrics(either.pop("metrics")) for either in (tables, recomputed))
+    differences = [*_of_manifests(manifest, again.manifest)]
+    for name, table in recomputed.items():
+        differences += _of_tables(name, tables[name], table)
+    if custom and old != new:
         differences.append(Difference(what="custom metrics", message="differ"))
+    unchecked = ["custom metrics, since their functions were not given"] if old and not custom else []
     return Verification(differences, unchecked)
 
 
-def _tables(evaluation: Evaluation) -> dict[str, pa.Table]:
-    return {
-        "data_rows": evaluation.data_rows,
-        "counts": counts_table(evaluation.results),
-        "iou": iou_table(evaluation.results),
-        "objects": evaluation.objects,
-        "pairs": evaluation.pairs,
-    }
+def _metrics(table: pa.Table) -> list[str]:
+    """Metric lines without their uuids, which another run of a function may choose anew."""
+    import orjson
 
+    def plain(line: str) -> str:
+        try:
+            found = orjson.loads(line)
+        except orjson.JSONDecodeError:
+            return line
+        return orjson.dumps({**found, "uuid": None}, option=orjson.OPT_SORT_KEYS).decode()
 
-def _custom(evaluation: Evaluation) -> list[Any]:
-    lines = [(row, {**metric.to_line(), "dataRow": None, "uuid": None}) for row, metric in evaluation.custom]
-    return sorted(lines, key=repr)
+    return sorted(map(plain, table.column("line").to_pylist()))
 
 
 def _of_manifests(old: Manifest, new: Manifest) -> Iterator[Difference]:
