@@ -667,7 +667,7 @@ class Evaluation:
 
         kind = self.key_kind
         lines = [
-            _json({**metric.to_line(), "dataRow": {kind: row}})
+            _json({"dataRow": {kind: row}} | {k: v for k, v in metric.to_line().items() if k != "dataRow"})
             for row, metric in sorted(self.custom, key=lambda item: _key(*item))
         ]
         tables = {

@@ -138,6 +138,7 @@ def subclass_miou_metric(
     *,
     confidences: Confidences = None,
     buffer: Buffer = DEFAULT_BUFFER,
+    masks: Masks = "auto",
     answer_names: AnswerNames = "auto",
 ) -> list[ScalarMetric]:
     """Mean overlap of each nested answer: the annotations that carry it, taken as a feature of their own.
@@ -154,7 +155,9 @@ def subclass_miou_metric(
     >>> subclass_miou_metric([], [])
     []
     """
-    comparison = _compare(ground_truths, predictions, False, 0.5, confidences, buffer=buffer, names=answer_names)
+    comparison = _compare(
+        ground_truths, predictions, False, 0.5, confidences, buffer=buffer, masks=masks, names=answer_names
+    )
     tally = comparison.subclasses
     return [
         metric

@@ -85,6 +85,8 @@ def read_table(table: pa.Table) -> Columns:
         rows = table.cast(pa.schema([schema.field(name) for name in table.column_names]))
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
         raise InputError(f"the table is not one of annotations: {error}") from error
+    if not len(rows):
+        return Columns.empty()
     if not is_sound(rows):
         raise InputError("the table holds rows that are not annotations; write it as NDJSON to see which they are")
     columns = columns_of_table(rows)

@@ -42,6 +42,8 @@ def buffer_widths(batch: Batch, buffer: Buffer, diagonals: Floats | None = None)
     SettingError
         A width that is no number of pixels or share, or a share of an image whose size is unknown.
     """
+    for width in buffer.values() if isinstance(buffer, Mapping) else [buffer]:
+        _read(width)
     sides = (batch.ground_truth, batch.prediction)
     concerned = [np.isin(side.kind, BUFFERED) for side in sides]
     used = np.zeros(len(batch.features), bool)
