@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from itertools import compress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -210,9 +211,9 @@ def evaluate(
     evaluation = Evaluation(
         results=results,
         data_rows=rows.table,
-        manifest=_manifest(results, settings, rows, (truth, guess), comparison),
+        manifest=_manifest(results, settings, rows, (truth, guess)),
         custom=_run_custom(custom, truth, guess, rows),
-        _tables=_Compared(comparison, (truth, guess), ordered=sides.ordered or not sides.canonical),
+        _tables=_Compared(comparison, (truth, guess), [sides.ordered or not one for one in sides.canonical]),
     )
     report("done", 1.0)
     return evaluation
@@ -464,23 +465,12 @@ class Evaluation:
         results = self.results.of_rows(keep)
         rows = set(results.rows)
         tables = _Sliced(self._tables, results.rows)
-        counts = self.manifest.counts
         return replace(
             self,
             results=results,
             data_rows=self.data_rows.filter(keep),
             custom=[(row, metric) for row, metric in self.custom if row in rows],
-            manifest=self.manifest.model_copy(
-                update={
-                    "counts": counts.model_copy(
-                        update={
-                            "data_rows": len(results.rows),
-                            "ground_truths": int(results.by_feature.n_truth.sum()),
-                            "predictions": int(results.by_feature.n_guess[0].sum()),
-                        }
-                    )
-                }
-            ),
+            manifest=self.manifest.model_copy(update=_contents(results)),
             _tables=tables,
         )
 
@@ -698,12 +688,12 @@ class _Tables(Protocol):
 class _Compared:
     """Made from a comparison when they are asked for."""
 
-    def __init__(self, comparison: Comparison, columns: tuple[Columns, Columns], *, ordered: bool) -> None:
+    def __init__(self, comparison: Comparison, columns: tuple[Columns, Columns], ordered: Sequence[bool]) -> None:
         self._comparison, self._columns, self._ordered = comparison, columns, ordered
 
     @cached_property
     def objects(self) -> pa.Table:
-        return objects_table(self._comparison, self._columns, ordered=self._ordered)
+        return objects_table(self._comparison, self._columns, self._ordered)
 
     @cached_property
     def pairs(self) -> pa.Table:
@@ -747,31 +737,31 @@ class _Sliced:
         return pairs.filter(pc.is_in(pairs.column("ground_truth"), self.objects.column("object").combine_chunks()))
 
 
-def _manifest(
-    results: Results, settings: Settings, rows: Rows, columns: tuple[Columns, Columns], comparison: Comparison
-) -> Manifest:
-    batch = comparison.batch
+def _manifest(results: Results, settings: Settings, rows: Rows, columns: tuple[Columns, Columns]) -> Manifest:
     return Manifest(
         labelmetrics=__version__,
         settings=settings,
         key_kind="id" if rows.kind == "id" else "globalKey",
         digests=Digests(ground_truth=digest(columns[0]), prediction=digest(columns[1])),
-        counts=Counts(
-            data_rows=len(rows.keys),
-            ground_truths=len(batch.ground_truth),
-            predictions=len(batch.prediction),
+        **_contents(results),
+        confidence_keys=list(results.grid.keys),
+    )
+
+
+def _contents(results: Results) -> dict[str, Any]:
+    """What results are about, as the manifest tells it."""
+    return {
+        "counts": Counts(
+            data_rows=len(results.rows),
+            ground_truths=int(results.by_feature.n_truth.sum()),
+            predictions=int(results.by_feature.n_guess[0].sum()),
             features=len(results.features),
             subclasses=len(results.subclasses),
         ),
-        features=results.features,
-        classifications=[
-            name
-            for name, is_class in zip(results.features, results.is_classification.tolist(), strict=True)
-            if is_class
-        ],
-        subclasses=results.subclasses,
-        confidence_keys=list(results.grid.keys),
-    )
+        "features": results.features,
+        "classifications": list(compress(results.features, results.is_classification)),
+        "subclasses": results.subclasses,
+    }
 
 
 def _run_custom(

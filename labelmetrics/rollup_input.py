@@ -234,11 +234,9 @@ class _Collector:
         """
         _raise("a metric key occurs more than once", duplicate_keys(values, row))
         wanted = [choice.wants(shape.name) for shape in values.shapes]
-        grids: dict[str | None, set[float]] = {}
-        for shape, is_wanted in zip(values.shapes, wanted, strict=True):
-            if shape.keys and is_wanted:
-                grids.setdefault(shape.name, set()).update(shape.keys)
-        chosen = choice.keys(grids, plain=plain)
+        grids = _grids(values.shapes)
+        names = {shape.name for shape, is_wanted in zip(values.shapes, wanted, strict=True) if is_wanted}
+        chosen = choice.keys({name: grid for name, grid in grids.items() if name in names}, plain=plain)
         _raise("a metric name has two aggregations", two_aggregations(values))
         codes = np.empty((len(values.shapes), 3), np.int64)
         place = np.full(len(values.shapes), -1)
@@ -284,6 +282,24 @@ class _Collector:
             table=table,
             position=position,
         )
+
+
+def _grids(shapes: Sequence[MetricShape]) -> dict[str | None, set[float]]:
+    """Confidence keys of each metric that has any.
+
+    A matrix always holds every key, but a scalar is left off a line where it is undefined: it has the keys of the
+    matrices, where all of its own are among them.
+    """
+    found: dict[str | None, set[float]] = {}
+    for shape in shapes:
+        if shape.keys:
+            found.setdefault(shape.name, set()).update(shape.keys)
+    matrices = {shape.name for shape in shapes if shape.is_matrix} & found.keys()
+
+    def whole(grid: set[float]) -> set[float]:
+        return min((found[name] for name in matrices if grid <= found[name]), key=len, default=grid)
+
+    return {name: grid if name in matrices else whole(grid) for name, grid in found.items()}
 
 
 def _raise(message: str, faults: Iterator[Fault]) -> None:

@@ -247,6 +247,15 @@ def test_points_are_widened() -> None:
     assert by_feature(feature_miou_metric(*sides, buffer={"cat": 70})) == by_default
 
 
+@pytest.mark.parametrize("masks", ["auto", "semantic"])
+def test_a_vector_of_low_confidence_leaves_masks_as_they_are_above_it(masks: Any) -> None:
+    truths = [b.mask([[1, 1, 0, 0]]), b.mask([[0, 0, 1, 1]])]
+    guesses = [b.mask([[1, 1, 1, 1]], confidence=0.9), b.box(0, 0, 1, 1, confidence=0.1)]
+    (metric,) = feature_miou_metric(truths, guesses, False, confidences=[0, 0.5], masks=masks)
+    assert metric.value == {0.0: 0.25, 0.5: 1.0}
+    assert feature_miou_metric(truths, guesses[:1], False, masks=masks)[0].value == 1.0
+
+
 def test_masks_beside_vectors() -> None:
     pixels = np.zeros((8, 8))
     pixels[:4, :4] = 1

@@ -476,6 +476,20 @@ def evaluation_like(custom: list[Any]) -> Any:
     return SimpleNamespace(results=results, key_kind="id", custom=custom, data_rows=table)
 
 
+def test_a_key_that_no_mean_is_defined_at() -> None:
+    """A scalar is left off a line where it is undefined; the matrices say that the key is there."""
+    box = boxes(("cat", 0, 0.6))
+    evaluation = lm.evaluate(
+        *([Label(data=ImageData(uid="r"), annotations=a)] for a in ([], box)), confidences=[0.1, 0.5, 0.9]
+    )
+    lines = list(evaluation.lines())
+    for nearest in (False, True):
+        found = aggregate(lines, confidence=0.9, nearest=nearest)
+        assert shown(found) == shown(aggregate(evaluation, confidence=0.9, nearest=nearest))
+        assert {row[1] for row in shown(found)} == {"50pct_iou"}
+    assert aggregate(lines, confidence=0.5).get("custom_iou").value == 0
+
+
 def test_custom_metrics_of_an_evaluation() -> None:
     found = aggregate(evaluation_like([("b", ScalarMetric(metric_name="m", value=3, feature_name="new"))]))
     assert shown(found) == [

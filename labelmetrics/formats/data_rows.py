@@ -271,8 +271,10 @@ def settle(
     labelled, predicted = truth_rows | listed, guess_rows
     keys = labelled | predicted
     unlabelled = predicted - labelled
-    if unlabelled and missing_ground_truth == "error":
-        raise _missing_truth(unlabelled, kind, guess)
+    found = _annotations(guess)
+    wrong = {row: found[row] for row in unlabelled if row in found}
+    if wrong and missing_ground_truth == "error":
+        raise _missing_truth(wrong, kind)
     unpredicted = labelled - predicted
     if unpredicted and missing_predictions == "error":
         raise DataRowError(
@@ -289,9 +291,14 @@ def settle(
     return truth, guess, Rows(kind, ordered, _arrange(table, kind, ordered))
 
 
-def _missing_truth(unlabelled: set[str], kind: str, guess: Columns) -> DataRowError:
-    used = np.bincount(guess.data_row.codes, minlength=len(guess.data_row.values))
-    n = sum(int(used[code]) for code, key in enumerate(guess.data_row.values) if key in unlabelled)
+def _annotations(columns: Columns) -> dict[str, int]:
+    """Number of annotations of each data row that has any."""
+    numbers = np.bincount(columns.data_row.codes, minlength=len(columns.data_row.values)).tolist()
+    return {row: n for row, n in zip(columns.data_row.values, numbers, strict=True) if n}
+
+
+def _missing_truth(unlabelled: Mapping[str, int], kind: str) -> DataRowError:
+    n = sum(unlabelled.values())
     rows = "1 data row" if len(unlabelled) == 1 else f"{len(unlabelled):,} data rows"
     predictions = "1 prediction" if n == 1 else f"{n:,} predictions"
     return DataRowError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -33,12 +34,14 @@ REASONS = (
 )
 
 
-def objects_table(comparison: Comparison, columns: tuple[Columns, Columns], *, ordered: bool = False) -> pa.Table:
+def objects_table(
+    comparison: Comparison, columns: tuple[Columns, Columns], ordered: Sequence[bool] = (False, False)
+) -> pa.Table:
     """One row per ground truth and prediction.
 
     ``object`` numbers them, ground truths first; ``outcome``, ``partner``, ``overlap`` and ``reason`` are given per
     threshold, with the name of its metric as suffix. ``nearest`` is the annotation of the other side with the highest
-    overlap, one of the same feature first. ``order`` is the position in the input where that means something
+    overlap, one of the same feature first. ``order`` is the position in the input, on sides where that means something
     (``ordered``): COCO settles ties of score by it.
     """
     import pyarrow as pa
@@ -78,7 +81,7 @@ def objects_table(comparison: Comparison, columns: tuple[Columns, Columns], *, o
         "area": _numbers(np.concatenate([_areas(side, batch.shapes) for side in sides])),
         "crowd": pa.array(both(lambda side: side.crowd)),
         "uuid": pa.array(uuid.decode(), pa.string()),
-        "order": pa.array(both(lambda side: side.position), mask=np.full(sum(n), not ordered)),
+        "order": pa.array(both(lambda side: side.position), mask=~np.repeat(ordered, n)),
     }
     reasons = _Reasons(comparison, columns)
     table["nearest"], table["nearest_overlap"] = reasons.nearest()

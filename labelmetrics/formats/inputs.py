@@ -39,8 +39,8 @@ class Sides:
         The annotations.
     table : pyarrow.Table or None
         Data rows, where the input or the caller says which there are.
-    canonical : bool
-        Whether the order of annotations is that of lines, which must not matter.
+    canonical : tuple of bool
+        Of each side, whether the order of annotations is that of lines, which must not matter.
     ordered : bool
         Whether positions in the input mean something all the same: COCO settles ties of score by them.
     """
@@ -48,7 +48,7 @@ class Sides:
     ground_truth: Columns
     prediction: Columns
     table: pa.Table | None
-    canonical: bool
+    canonical: tuple[bool, bool]
     ordered: bool = False
 
 
@@ -123,15 +123,18 @@ def _read_both(
         truth, images = read_ground_truth(ground_truths, geometry or "bbox")
         if is_file[1] and _format(predictions, format) == "coco":
             guess = read_results(predictions, images, geometry or "bbox")
+            listed = False
         else:
             guess = _read(predictions, bad_lines)
-        return Sides(truth, guess, images if table is None else table, canonical=True, ordered=True)
+            listed = bool(guess.listed)
+        return Sides(truth, guess, images if table is None else table, canonical=(True, not listed), ordered=True)
     if kind == "labelbox-export" or (hasattr(ground_truths, "columns") and hasattr(ground_truths, "data_rows")):
         from labelmetrics.formats.labelbox_export import from_labelbox_export
 
         export = from_labelbox_export(ground_truths) if kind else ground_truths
         rows = export.data_rows if table is None else table
-        return Sides(export.columns, _read(predictions, bad_lines), rows, canonical=True)
+        guess = _read(predictions, bad_lines)
+        return Sides(export.columns, guess, rows, canonical=(True, not guess.listed))
     if workers is not None and workers > 1 and all(is_file):
         with ThreadPoolExecutor(2) as pool:
             logs = [BadLines(file=bad_lines.file), BadLines(file=bad_lines.file)]
@@ -141,7 +144,7 @@ def _read_both(
     else:
         truth, guess = _read(ground_truths, bad_lines), _read(predictions, bad_lines)
     # Positions mean something in lists of labels only; lines may come in any order.
-    return Sides(truth, guess, table, canonical=not (truth.listed or guess.listed))
+    return Sides(truth, guess, table, canonical=(not truth.listed, not guess.listed))
 
 
 def _format(path: str | Path, given: Format | None) -> Format:

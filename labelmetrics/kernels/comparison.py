@@ -213,7 +213,7 @@ def compare(
     answer_names: AnswerNames,
     rows: Sequence[str] | None = None,
     diagonals: Floats | None = None,
-    canonical: bool = False,
+    canonical: tuple[bool, bool] = (False, False),
     vocabulary: Vocabulary | None = None,
 ) -> Comparison:
     """Compare two sides of columns, after checking what is asked.

@@ -9,7 +9,7 @@ import numpy as np
 
 from labelmetrics.kernels.batch import Bools, Floats, Ints, Kind
 from labelmetrics.kernels.join import Batch, Side
-from labelmetrics.kernels.matching import expand, greedy_at_keys, in_turns
+from labelmetrics.kernels.matching import alone, expand, greedy_at_keys, in_turns
 from labelmetrics.kernels.pairs import Pairs
 from labelmetrics.kernels.thresholds import Grid
 from labelmetrics.kernels.vocabulary import nested_agreement
@@ -96,7 +96,7 @@ def match(first: Members, second: Members, pairs: Pairs, grid: Grid, matching: M
     """Matches at every threshold: (level, index of the pair), sorted; ``pairs`` holds candidates only."""
     level = second.level[pairs.second]
     if matching == "coco":
-        turn = _turns(second.cell, second.rank)[pairs.second]
+        turn = _turns(second, pairs)
         found = []
         for threshold in grid.thresholds:
             matched = np.flatnonzero(
@@ -121,18 +121,32 @@ def match(first: Members, second: Members, pairs: Pairs, grid: Grid, matching: M
 
 def _sorted(key: Ints, pair: Ints, n_pairs: int) -> tuple[Ints, Ints]:
     """Sort matches, so that sums over them do not depend on how they were found."""
-    order = np.argsort(key * max(n_pairs, 1) + pair)
+    order = np.argsort(key * max(n_pairs, 1) + pair, kind="stable")  # a few sorted runs, which this sort merges
     return key[order], pair[order]
 
 
-def _turns(cell: Ints, rank: Floats) -> Ints:
-    """Position of each member among those of its cell by falling rank; ties keep their order."""
-    order = np.lexsort((-rank, cell))
-    ordered = cell[order]
-    starts = np.flatnonzero(np.diff(ordered, prepend=-1))
-    turn = np.empty(len(cell), np.int64)
-    turn[order] = np.arange(len(cell)) - np.repeat(starts, np.diff(np.append(starts, len(cell))))
-    return turn
+def _turns(second: Members, pairs: Pairs) -> Ints:
+    """When the prediction of each pair chooses: in its cell by falling rank; ties keep their order.
+
+    Only predictions that compete for a ground truth are numbered; the others may choose at any time.
+    """
+    competes = np.zeros(len(second.cell), bool)
+    competes[pairs.second[~alone(pairs.first, pairs.second)]] = True
+    members = np.flatnonzero(competes)
+    order = members[np.lexsort((-second.rank[members], second.cell[members]))]
+    cell = second.cell[order]
+    starts = np.flatnonzero(np.diff(cell, prepend=-1))
+    turn = np.zeros(len(competes), np.int64)
+    turn[order] = np.arange(len(order)) - np.repeat(starts, np.diff(np.append(starts, len(order))))
+    return turn[pairs.second]
+
+
+def _numbered(first: Ints, second: Ints) -> tuple[Ints, Ints, Ints]:
+    """Distinct codes of both sides, sorted, and the index of each code among them."""
+    distinct = np.concatenate([first, second])
+    distinct.sort(kind="stable")  # merges the two where both are sorted, as they mostly are
+    distinct = distinct[np.diff(distinct, prepend=-1) != 0]
+    return distinct, np.searchsorted(distinct, first), np.searchsorted(distinct, second)
 
 
 def tally(
@@ -163,10 +177,8 @@ def tally(
         Rule of the confusion matrix; the mean overlap is always matched by overlap.
     """
     coco = matching == "coco"
-    groups = np.union1d(first.group, second.group)
+    groups, first_group, second_group = _numbered(first.group, second.group)
     n, levels = len(groups), grid.n_levels
-    first_group = np.searchsorted(groups, first.group)
-    second_group = np.searchsorted(groups, second.group)
     n_truth = np.bincount(first_group, minlength=n)
     n_guess = _count_levels(second_group, second.level, n, levels)
     n_positive = np.bincount(first_group[~first.crowd], minlength=n) if coco else n_truth
@@ -184,7 +196,7 @@ def tally(
         tp=tp,
         fp=fp,
         fn=n_positive - tp,
-        iou=_mean_overlap(first, second, measured, value, groups, first_group, grid),
+        iou=_mean_overlap(first, second, measured, value, n, first_group, second_group, grid),
     )
 
 
@@ -195,22 +207,29 @@ def _count_levels(group: Ints, level: Ints, n: int, levels: int) -> Ints:
 
 
 def _mean_overlap(
-    first: Members, second: Members, pairs: Pairs, value: Floats, groups: Ints, first_group: Ints, grid: Grid
+    first: Members,
+    second: Members,
+    pairs: Pairs,
+    value: Floats,
+    n: int,
+    first_group: Ints,
+    second_group: Ints,
+    grid: Grid,
 ) -> Floats:
-    n, levels = len(groups), grid.n_levels
+    levels = grid.n_levels
     # Ties go to the earlier prediction first, as in the platform's SDK.
     key, pair = greedy_at_keys(pairs.second, pairs.first, pairs.overlap, second.level[pairs.second], levels)
     key, pair = _sorted(key, pair, len(pairs))
     group = key * n + first_group[pairs.first[pair]]
     total = np.bincount(group, value[pair], minlength=levels * n).reshape(levels, n)
-    cells = np.union1d(first.cell, second.cell)
-    n_first = np.bincount(np.searchsorted(cells, first.cell), minlength=len(cells))
-    n_second = _count_levels(np.searchsorted(cells, second.cell), second.level, len(cells), levels)
+    cells, first_cell, second_cell = _numbered(first.cell, second.cell)
+    n_first = np.bincount(first_cell, minlength=len(cells))
+    n_second = _count_levels(second_cell, second.level, len(cells), levels)
     most = np.maximum(n_first, n_second)
     if len(cells) > n:
         cell_group = np.empty(len(cells), np.int64)
-        cell_group[np.searchsorted(cells, first.cell)] = first_group
-        cell_group[np.searchsorted(cells, second.cell)] = np.searchsorted(groups, second.group)
+        cell_group[first_cell] = first_group
+        cell_group[second_cell] = second_group
         most = np.stack([np.bincount(cell_group, row, minlength=n) for row in most])
     mean = np.full((levels, n), np.nan)
     np.divide(total, most, out=mean, where=most > 0)

@@ -102,7 +102,7 @@ def join(
     prediction: Columns,
     *,
     rows: Sequence[str] | None = None,
-    canonical: bool = False,
+    canonical: tuple[bool, bool] = (False, False),
     answer_names: AnswerNames = "auto",
     vocabulary: Vocabulary | None = None,
 ) -> Batch:
@@ -114,9 +114,9 @@ def join(
         The two sides; ``data_row`` holds text or data-row keys.
     rows : sequence of str, optional
         All data rows, sorted; taken from the columns unless given. Must hold every data row of the columns.
-    canonical : bool, default False
-        Whether annotations of one cell are sorted by geometry, confidence (falling), nested answers and uuid, so that
-        the order of lines cannot matter; otherwise they keep their positions.
+    canonical : tuple of bool, default (False, False)
+        Of each side, whether annotations of one cell are sorted by geometry, confidence (falling), nested answers and
+        uuid, so that the order of lines cannot matter; otherwise they keep their positions.
     answer_names : {"auto", "answer", "question/answer"}
         How answers are named; ``"auto"`` names the question where two of them share an answer.
     vocabulary : Vocabulary, optional
@@ -143,12 +143,12 @@ def join(
     nested_sets, nested_codes = vocabulary.nested_sets(Coded.concat([side.nested for side in sides]))
     shapes, shape_codes = _code_texts(kind, *concat_shapes(sides))
 
-    def side(columns: Columns, start: int) -> Side:
+    def side(columns: Columns, start: int, is_canonical: bool) -> Side:
         span = slice(start, start + len(columns))
         row, feature, place = row_codes[span], feature_codes[span], place_codes[span]
         nested, shape = nested_codes[span], shape_codes[span]
         cell = (row * len(features) + feature) * len(places) + place
-        if canonical:
+        if is_canonical:
             order = _Order(columns, shape, shapes, nested_sets, nested).sort(cell)
         else:
             order = np.argsort(cell, kind="stable")
@@ -173,8 +173,8 @@ def join(
         places=places,
         nested=nested_sets,
         shapes=shapes,
-        ground_truth=side(ground_truth, 0),
-        prediction=side(prediction, len(ground_truth)),
+        ground_truth=side(ground_truth, 0, canonical[0]),
+        prediction=side(prediction, len(ground_truth), canonical[1]),
     )
 
 
@@ -195,25 +195,18 @@ def _code_texts(kind: NDArray[np.int8], shapes: Shapes, shape: Ints) -> tuple[Sh
 
 
 def _collapse(order: Ints, cell: Ints, kind: NDArray[np.int8], shape: Ints, confidence: Floats) -> tuple[Ints, Floats]:
-    """Drop repeats of the same answer in one cell; the highest confidence stays (absent counts as 1)."""
+    """Drop repeats of the same answer in one cell; the most confident stays (absent counts as 1)."""
     kept = confidence[order]
     classes = np.flatnonzero(kind[order] >= Kind.ANSWER)
     if not len(classes):
         return order, kept
     value = np.where(kind[order[classes]] == Kind.TEXT, shape[order[classes]], -1)
-    ranked = classes[np.lexsort((classes, value, cell[classes]))]
-    value = np.where(kind[order[ranked]] == Kind.TEXT, shape[order[ranked]], -1)
-    starts = np.flatnonzero(_run_starts(cell[ranked], value))
-    if len(starts) == len(ranked):
-        return order, kept
-    score = np.where(np.isnan(kept[ranked]), np.inf, kept[ranked])
-    best = np.maximum.reduceat(score, starts)
+    score = np.where(np.isnan(kept[classes]), 1.0, kept[classes])
+    ranked = np.lexsort((classes, -score, value, cell[classes]))
+    first = np.zeros(len(classes), bool)
+    first[ranked[_run_starts(cell[classes][ranked], value[ranked])]] = True
     stays = np.ones(len(order), bool)
-    stays[ranked] = False
-    firsts = ranked[starts]
-    stays[firsts] = True
-    kept = kept.copy()
-    kept[firsts] = np.where(np.isinf(best), np.nan, best)
+    stays[classes[~first]] = False
     return order[stays], kept[stays]
 
 
@@ -254,6 +247,8 @@ class _Order:
                     [self.columns.uuid.values[code] if code >= 0 else "" for code in self.columns.uuid.codes[index]]
                 ),
                 _ranks([tuple(sorted(self.nested_sets[code])) for code in self.nested[index].tolist()]),
+                self.columns.area[index],
+                self.columns.crowd[index],
                 -np.where(np.isnan(confidence), np.inf, confidence),
                 _ranks([self._shape_key(i) for i in index.tolist()]),
                 *(self.columns.box[index, corner] for corner in (3, 2, 1)),

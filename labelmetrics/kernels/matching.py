@@ -46,12 +46,8 @@ def greedy(first: Ints, second: Ints, overlap: Floats) -> Bools:
     >>> greedy(np.array([0, 0, 1]), np.array([0, 1, 0]), np.array([0.9, 0.5, 0.8])).tolist()
     [True, False, False]
     """
-    matched = np.zeros(len(overlap), bool)
-    if not len(overlap):
-        return matched
-    alone = (np.bincount(first)[first] == 1) & (np.bincount(second)[second] == 1)
-    matched[alone] = True
-    rest = np.flatnonzero(~alone)
+    matched = alone(first, second)
+    rest = np.flatnonzero(~matched)
     rest = rest[np.lexsort((second[rest], first[rest], -overlap[rest]))]
     # From here on a position in ``rest`` is the rank of its pair. Ends are renumbered to keep the tables small.
     one, two = _dense(first[rest]), _dense(second[rest])
@@ -74,6 +70,16 @@ def greedy(first: Ints, second: Ints, overlap: Floats) -> Bools:
         one, two, rank = one[stays], two[stays], rank[stays]
     matched[rest[rank[_sequential(one, two)]]] = True
     return matched
+
+
+def alone(first: Ints, second: Ints) -> Bools:
+    """Which pairs have no rival: neither end is in another pair.
+
+    >>> alone(np.array([0, 0, 1]), np.array([0, 1, 2])).tolist()
+    [False, False, True]
+    """
+    lonely: Bools = (np.bincount(first)[first] == 1) & (np.bincount(second)[second] == 1)
+    return lonely
 
 
 def _dense(codes: Ints) -> Ints:
@@ -119,8 +125,8 @@ def greedy_at_keys(first: Ints, second: Ints, overlap: Floats, level: Ints, n_le
     """
     if not len(overlap):
         return np.empty(0, np.int64), np.empty(0, np.int64)
-    alone = (np.bincount(first)[first] == 1) & (np.bincount(second)[second] == 1)
-    simple, contested = np.flatnonzero(alone), np.flatnonzero(~alone)
+    has_no_rival = alone(first, second)
+    simple, contested = np.flatnonzero(has_no_rival), np.flatnonzero(~has_no_rival)
     simple_pair, simple_key = expand(simple, level[simple])
     if level[contested].sum() > LAYOUT:
         found = [
@@ -170,7 +176,7 @@ def in_turns(first: Ints, second: Ints, overlap: Floats, *, turn: Ints, ignored:
     overlap : ndarray of float64, shape (n_pairs,)
         Overlap of each pair; over the prediction's own area where the ground truth is a crowd.
     turn : ndarray of int64, shape (n_pairs,)
-        When the pair's prediction chooses, counted within its group.
+        When the pair's prediction chooses, counted within its group; of no account where it has no rival.
     ignored : ndarray of bool, shape (n_pairs,)
         Whether the pair's ground truth is ignored.
     threshold : float
@@ -183,13 +189,12 @@ def in_turns(first: Ints, second: Ints, overlap: Floats, *, turn: Ints, ignored:
     """
     matched = np.zeros(len(overlap), bool)
     candidates = np.flatnonzero(overlap >= min(threshold, 1 - 1e-10))
-    if not len(candidates):
+    simple = alone(first[candidates], second[candidates])
+    matched[candidates[simple]] = True
+    rest = candidates[~simple]
+    if not len(rest):
         return matched
-    order = candidates[
-        np.lexsort(
-            (-first[candidates], -overlap[candidates], ignored[candidates], second[candidates], turn[candidates])
-        )
-    ]
+    order = rest[np.lexsort((-first[rest], -overlap[rest], ignored[rest], second[rest], turn[rest]))]
     free = np.ones(int(first.max()) + 1, bool)
     bounds = np.flatnonzero(np.diff(turn[order], prepend=-1, append=np.iinfo(np.int64).max))
     for start, stop in zip(bounds[:-1].tolist(), bounds[1:].tolist(), strict=True):

@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 
 from labelmetrics.errors import AnnotationError, Fault
-from labelmetrics.kernels.batch import Bools, Ints, Kind
+from labelmetrics.kernels.batch import Ints, Kind
 from labelmetrics.kernels.counts import Members, Tally
 from labelmetrics.kernels.join import Batch
 from labelmetrics.kernels.overlap import runs
@@ -60,6 +60,7 @@ def check_mask_sizes(batch: Batch) -> None:
 def with_semantic_masks(batch: Batch, tally: Tally, first: Members, second: Members) -> Tally:
     """Replace the mean overlap of groups that hold masks only by that of the pixels of their unions.
 
+    What a group holds is asked at each level: a vector of low confidence is of no account at the keys above it.
     Over several places, each place counts like one object.
     """
     truth, guess = batch.ground_truth, batch.prediction
@@ -72,16 +73,18 @@ def with_semantic_masks(batch: Batch, tally: Tally, first: Members, second: Memb
     if not is_mask.any():
         return tally
     index = np.searchsorted(tally.group, group)
-    only_masks: Bools = np.bincount(index[~is_mask], minlength=len(tally.group)) == 0
-    if not only_masks.any():
-        return tally
-    from pycocotools import mask as coco
-
     levels = len(tally.iou)
     is_truth = np.arange(len(group)) < len(first.group)
     level = np.concatenate([np.full(len(first.group), levels), second.level])
+    # Number of levels at which something else takes part.
+    others = np.zeros(len(tally.group), np.int64)
+    np.maximum.at(others, index[~is_mask], level[~is_mask])
+    if (others == levels).all():
+        return tally
+    from pycocotools import mask as coco
+
     cell = np.concatenate([first.cell, second.cell])
-    chosen = np.flatnonzero(only_masks[index])
+    chosen = np.flatnonzero(is_mask & (others[index] < levels))
     chosen = chosen[np.argsort(cell[chosen], kind="stable")]
     total, places = np.zeros_like(tally.iou), np.zeros_like(tally.iou)
 
@@ -93,7 +96,7 @@ def with_semantic_masks(batch: Batch, tally: Tally, first: Members, second: Memb
         at = index[members[0]]
         truths = union(members[is_truth[members]])
         overlap, before = 0.0, -1
-        for k in range(levels):
+        for k in range(others[at], levels):
             guesses = members[~is_truth[members] & (level[members] > k)]
             if len(guesses) != before:
                 overlap = float(coco.iou(union(guesses), truths, [0])[0, 0]) if truths and len(guesses) else 0.0
@@ -101,8 +104,7 @@ def with_semantic_masks(batch: Batch, tally: Tally, first: Members, second: Memb
             if truths or len(guesses):
                 total[k, at] += overlap
                 places[k, at] += 1
-    iou = tally.iou.copy()
-    semantic = np.full_like(iou, np.nan)
+    semantic = np.full_like(total, np.nan)
     np.divide(total, places, out=semantic, where=places > 0)
-    iou[:, only_masks] = semantic[:, only_masks]
-    return replace(tally, iou=iou)
+    only_masks = np.arange(levels)[:, None] >= others
+    return replace(tally, iou=np.where(only_masks, semantic, tally.iou))

@@ -79,7 +79,8 @@ def geometry_overlap(
 
     shared = shapely.area(shapely.intersection(first, second))
     union = areas[0] + areas[1] - shared
-    return divide(shared, union if crowd is None else np.where(crowd, areas[1], union))
+    # Areas of equal shapes may differ in their last digits.
+    return np.minimum(divide(shared, union if crowd is None else np.where(crowd, areas[1], union)), 1.0)
 
 
 @dataclass(slots=True)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from itertools import compress
 
 import numpy as np
 
+from labelmetrics.kernels.aggregation import exact_sums
 from labelmetrics.kernels.batch import Bools, Floats, Ints
 from labelmetrics.kernels.comparison import Comparison
 from labelmetrics.kernels.counts import Tally
@@ -126,17 +128,27 @@ class Results:
 
     def of_rows(self, keep: Bools) -> Results:
         """The results of some of the data rows, as if there had been no others."""
-        renumber = np.cumsum(keep) - 1
-
-        def chosen(groups: Groups) -> Groups:
-            part = groups.take(keep[groups.row])
-            return replace(part, row=renumber[part.row])
-
+        parts = [groups.take(keep[groups.row]) for groups in (self.by_feature, self.by_subclass)]
+        features, subclasses = (
+            np.isin(np.arange(n), codes)
+            for n, codes in (
+                (len(self.features), parts[0].feature),
+                (len(self.subclasses), parts[1].subclass),
+            )
+        )
+        rows, feature, subclass = (np.append(np.cumsum(used) - 1, -1) for used in (keep, features, subclasses))
+        by_feature, by_subclass = (
+            replace(part, row=rows[part.row], feature=feature[part.feature], subclass=subclass[part.subclass])
+            for part in parts
+        )
         return replace(
             self,
-            rows=[row for row, stays in zip(self.rows, keep.tolist(), strict=True) if stays],
-            by_feature=chosen(self.by_feature),
-            by_subclass=chosen(self.by_subclass),
+            rows=list(compress(self.rows, keep)),
+            features=list(compress(self.features, features)),
+            is_classification=self.is_classification[features],
+            subclasses=list(compress(self.subclasses, subclasses)),
+            by_feature=by_feature,
+            by_subclass=by_subclass,
         )
 
     def row_counts(self, threshold: int, *, classification: bool) -> tuple[Ints, Ints]:
@@ -156,6 +168,8 @@ class Results:
 def mean_of_features(iou: Floats, starts: Ints) -> Floats:
     """Unweighted means over stretches of features, of what is defined at each level; NaN where nothing is.
 
+    Sums are rounded once, as those of a rollup.
+
     Parameters
     ----------
     iou : ndarray of float64, shape (L, G)
@@ -166,7 +180,7 @@ def mean_of_features(iou: Floats, starts: Ints) -> Floats:
     if not len(starts):
         return np.zeros((len(iou), 0))
     defined = ~np.isnan(iou)
-    total = np.add.reduceat(np.where(defined, iou, 0.0), starts, axis=1)
+    total = np.stack([exact_sums(level, starts) for level in np.where(defined, iou, 0.0)])
     count = np.add.reduceat(defined, starts, axis=1, dtype=np.int64)
     mean = np.full(total.shape, np.nan)
     np.divide(total, count, out=mean, where=count > 0)

@@ -7,7 +7,7 @@ occurs, in parts that can be merged; ``Vocabulary`` settles it.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -117,7 +117,9 @@ class Vocabulary:
         if len(subclasses) < len(nested):
             # An answer whose own name looks like question/answer: then all are named by question and answer.
             nested = _written(nested, "question/answer")
-            subclasses = sorted(nested.values())
+            subclasses = sorted(set(nested.values()))
+        if len(subclasses) < len(nested):
+            raise _same_subclass(nested)
         return cls(
             features=features,
             is_classification=np.array([meaning[name][0] for name in features], bool),
@@ -227,6 +229,17 @@ def _clash(name: str, meanings: Sequence[tuple[tuple[bool, str, str | None], Any
             )
             for identity, where in meanings
         ],
+    )
+
+
+def _same_subclass(written: Mapping[tuple[bool, str, str | None], str]) -> AnnotationError:
+    meanings = defaultdict(list)
+    for (_, question, answer), name in sorted(written.items()):
+        meanings[name].append(f"the answer {answer!r} of {question!r}")
+    name, both = next((name, both) for name, both in meanings.items() if len(both) > 1)
+    return AnnotationError(
+        f"the subclass name {name!r} means two things",
+        [Fault(rule="subclass-name", message=" and ".join(both), remedy="rename one of the answers")],
     )
 
 

@@ -114,6 +114,12 @@ class TestNamesOfAnswers:
     def test_a_question_may_have_the_name_of_an_object(self) -> None:
         assert joined([b.square(0), b.radio("cat", "yes")]).features == ["cat", "yes"]
 
+    def test_two_nested_answers_of_one_name(self) -> None:
+        nested = [b.radio("a", "b/c"), b.radio("a/b", "c"), b.radio("x", "b/c"), b.radio("x", "c")]
+        with pytest.raises(AnnotationError, match="the subclass name 'a/b/c' means two things") as caught:
+            joined([b.square(0, nested=nested)])
+        assert caught.value.faults[0].message == "the answer 'b/c' of 'a' and the answer 'c' of 'a/b'"
+
 
 class TestRepeats:
     def test_repeated_answers_collapse(self) -> None:
@@ -126,7 +132,15 @@ class TestRepeats:
     def test_the_highest_confidence_stays(self) -> None:
         guesses = [b.radio("w", "a", confidence=0.3), b.square(0, confidence=0.1), b.radio("w", "a", confidence=0.9)]
         side = joined([], guesses).prediction
-        assert (side.position.tolist(), side.confidence.tolist()) == ([0, 1], [0.9, 0.1])
+        assert (side.position.tolist(), side.confidence.tolist()) == ([2, 1], [0.9, 0.1])
+
+    def test_nested_answers_are_those_of_the_most_confident(self) -> None:
+        guesses = [
+            b.radio("w", "a", confidence=c, classifications=[b.radio("how", n)]) for c, n in ((0.3, "x"), (0.9, "y"))
+        ]
+        for order in (guesses, guesses[::-1]):
+            batch = joined([], order)
+            assert [batch.nested[code] for code in batch.prediction.nested] == [frozenset({("how", "y")})]
 
     def test_equal_texts_collapse(self) -> None:
         side = joined([b.text("q", one) for one in ("x", "y", "x")]).ground_truth
@@ -168,7 +182,7 @@ def test_canonical_order_does_not_depend_on_the_order_of_lines(data: Any, shuffl
 
     def seen(found: list[Any]) -> list[Any]:
         # Answers repeated with unlike uuids differ in nothing that any metric reads.
-        side = joined(found, canonical=True).ground_truth
+        side = joined(found, canonical=(True, True)).ground_truth
         kept = [found[position] for position in side.position.tolist()] if len(side) else []
         return [
             (one.model_dump(mode="json", exclude={"confidence"}), repr(float(confidence)))
