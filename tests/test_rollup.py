@@ -482,7 +482,7 @@ def test_a_key_that_no_mean_is_defined_at() -> None:
     evaluation = lm.evaluate(
         *([Label(data=ImageData(uid="r"), annotations=a)] for a in ([], box)), confidences=[0.1, 0.5, 0.9]
     )
-    lines = list(evaluation.lines())
+    lines = list(evaluation.lines(level=["feature", "subclass"]))
     for nearest in (False, True):
         found = aggregate(lines, confidence=0.9, nearest=nearest)
         assert shown(found) == shown(aggregate(evaluation, confidence=0.9, nearest=nearest))
