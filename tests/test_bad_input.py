@@ -17,6 +17,8 @@ from click.testing import Result
 from commands import box_line, ndjson, run
 from PIL import Image
 
+import labelmetrics as lm
+
 BEFORE = b"what was there before\n"
 GOOD = ndjson(box_line())
 
@@ -152,6 +154,17 @@ def test_a_line_that_cannot_be_read(case: Case, line: bytes, expected: str, side
     assert bad["file"].endswith(name)
     assert bad["text"] == line.decode(errors="replace")
     assert bad["reason"]
+
+
+@pytest.mark.parametrize("last", [1_000_005, 2**53])
+def test_a_segment_without_end(case: Case, last: int) -> None:
+    keyframes = [{"frame": frame, "bbox": box_line()["bbox"]} for frame in (5, last)]
+    line = {"dataRow": {"globalKey": "a"}, "name": "car", "segments": [{"keyframes": keyframes}]}
+    expected = "the segment holds more than 1000000 frames"
+    case.refused(ndjson(line), ndjson(box_line()), "gt:1: $.segments[0].keyframes", expected)
+    assert [(fault.path, fault.message) for fault in lm.validate([line]).faults] == [
+        ("$.segments[0].keyframes", expected)
+    ]
 
 
 def test_all_bad_lines_are_told(case: Case) -> None:

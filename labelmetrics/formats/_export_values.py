@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from labelmetrics.kernels import rle
 from labelmetrics.kernels.batch import Kind, NestedAnswer
+from labelmetrics.types.video import MAX_FRAMES
 
 _VECTORS = ("bounding_box", "polygon", "line", "point")
-_MOST_FRAMES = 1_000_000
 
 
 class Bad(Exception):
@@ -168,10 +168,10 @@ def lifetime(given: dict[int, dict[str, Any]], segments: Any, path: str) -> Iter
     apart = set(given)
     for number, segment in enumerate(segments if isinstance(segments, list) else []):
         match segment:
-            case [int(start), int(end)] if end - start < _MOST_FRAMES:
+            case [int(start), int(end)] if end - start < MAX_FRAMES:
                 known = sorted(frame for frame in given if start <= frame <= end)
             case _:
-                raise Bad(f"{path}[{number}]", f"expected first and last frame, at most {_MOST_FRAMES:,} frames")
+                raise Bad(f"{path}[{number}]", f"expected first and last frame, at most {MAX_FRAMES:,} frames")
         apart.difference_update(known)
         for before, after in pairwise([*known, end + 1]):
             one, other = given[before], given.get(after, {})

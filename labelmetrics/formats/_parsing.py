@@ -25,14 +25,13 @@ from labelmetrics.types import (
 from labelmetrics.types.annotation import GEOMETRY_KEYS
 from labelmetrics.types.base import Count, Text, fail, kind_of_value, line_errors, unknown_field
 from labelmetrics.types.label import AnyAnnotation
+from labelmetrics.types.video import MAX_FRAMES
 
-__all__ = ["BENCHMARK", "MAX_FRAMES", "Parsed", "parse_json", "parse_line"]
+__all__ = ["BENCHMARK", "Parsed", "parse_json", "parse_line"]
 
 UNSUPPORTED = ("relationship", "messageEvaluationTask")
 """Fields that make a line of a kind that no metric reads."""
 BENCHMARK = "isBenchmarkReferenceLabel"
-MAX_FRAMES = 1_000_000
-"""Most frames that one line's answers may be spread over."""
 
 _SCORES = frozenset({"confidence", "customMetrics"})
 _FEATURE = frozenset({"name", "schemaId"})
@@ -272,6 +271,10 @@ def _keyframes(fields: dict[str, Any]) -> list[VideoObjectAnnotation]:
                 errors += line_errors(fail("frames", message, *place, "frame", frame=annotation.frame))
             seen.add(annotation.frame)
             annotations.append(annotation)
+        frames = [annotation.frame for annotation in annotations if annotation.segment_index == i]
+        if frames and max(frames) - min(frames) >= MAX_FRAMES:
+            message = "the segment holds more than {most} frames"
+            errors += line_errors(fail("frames", message, "segments", i, "keyframes", most=MAX_FRAMES))
     if errors:
         raise ValidationError.from_exception_data("line", errors)
     return annotations

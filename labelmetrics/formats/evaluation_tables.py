@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from labelmetrics.kernels.batch import Bools, Coded, Columns, Floats, Ints, Kind, Shapes
 from labelmetrics.kernels.comparison import Comparison
+from labelmetrics.kernels.dense import union
 from labelmetrics.kernels.join import Side
 from labelmetrics.kernels.overlap import Overlaps, box_area
 from labelmetrics.kernels.pairs import Pairs
@@ -105,24 +106,21 @@ def objects_table(
 def pairs_table(comparison: Comparison) -> pa.Table:
     """Pairs of a ground truth and a prediction of one data row and place, by ``object`` number.
 
-    All of the same feature with an overlap above 0, and those of unlike features from 0.1 up. ``crowd_overlap`` is what
-    COCO takes for the overlap with a crowd: the share of the prediction that lies on it.
+    All of the same feature with an overlap above 0, and those of unlike features from 0.1 up; of crowded cells, those
+    that decide matches. ``crowd_overlap`` is what COCO takes for the overlap with a crowd: the share of the prediction
+    that lies on it.
     """
     import pyarrow as pa
 
     batch = comparison.batch
-    same, across = comparison.pairs, comparison.across
-    unlike = across.take(batch.ground_truth.feature[across.first] != batch.prediction.feature[across.second])
-    first = np.concatenate([same.first, unlike.first])
-    second = np.concatenate([same.second, unlike.second])
-    order = np.lexsort((second, first))
+    pairs = union([comparison.pairs, comparison.across])
     return pa.table(
         {
-            "ground_truth": first[order],
-            "prediction": second[order] + len(batch.ground_truth),
-            "overlap": np.concatenate([same.overlap, unlike.overlap])[order],
-            "same_feature": np.repeat([True, False], [len(same), len(unlike)])[order],
-            "crowd_overlap": _numbers(_crowd_overlap(comparison, first[order], second[order])),
+            "ground_truth": pairs.first,
+            "prediction": pairs.second + len(batch.ground_truth),
+            "overlap": pairs.overlap,
+            "same_feature": batch.ground_truth.feature[pairs.first] == batch.prediction.feature[pairs.second],
+            "crowd_overlap": _numbers(_crowd_overlap(comparison, pairs.first, pairs.second)),
         }
     )
 

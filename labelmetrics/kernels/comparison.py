@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -23,11 +23,11 @@ from labelmetrics.kernels.counts import (
     pair_value,
     tally,
 )
-from labelmetrics.kernels.dense import candidate_pairs
+from labelmetrics.kernels.dense import Rules, Selected, candidate_pairs, crowded_cells, union
 from labelmetrics.kernels.join import Batch, join
 from labelmetrics.kernels.miou import Masks, check_mask_sizes, is_semantic, with_semantic_masks
 from labelmetrics.kernels.overlap import Overlaps
-from labelmetrics.kernels.pairs import Pairs, overlapping
+from labelmetrics.kernels.pairs import Pairs
 from labelmetrics.kernels.thresholds import Grid
 from labelmetrics.kernels.vocabulary import AnswerNames, Vocabulary
 
@@ -93,12 +93,43 @@ class Comparison:
     @cached_property
     def pairs(self) -> Pairs:
         """Pairs of one data row, feature and place with an overlap above 0."""
+        return self._candidates(Overlaps(self.batch, self.buffer))
+
+    def _candidates(self, overlaps: Overlaps) -> Pairs:
+        """All pairs; of crowded cells, those that decide matches by any of the rules."""
         first, second = self.members
-        overlaps = Overlaps(self.batch, self.buffer)
-        if self.matching == "coco" or len(self.batch.nested) > 1:
-            # Other rules than the highest overlap decide here, so every pair may matter.
-            return overlapping(overlaps, first.cell, second.cell)
-        return candidate_pairs(overlaps, first.cell, second.cell, second.level, self.grid.n_levels)
+        found = [candidate_pairs(overlaps, first.cell, second.cell, self._rules(first, second))]
+        for first, second in self._parts_of_crowded_cells():
+            part = Selected(overlaps, first.annotation, second.annotation)
+            found.append(part.back(candidate_pairs(part, first.cell, second.cell, self._rules(first, second))))
+        return found[0] if len(found) == 1 else union(found)
+
+    def _rules(self, first: Members, second: Members) -> Rules:
+        return Rules(
+            level=second.level,
+            n_levels=self.grid.n_levels,
+            rank=second.rank,
+            crowd=first.crowd,
+            thresholds=self.grid.thresholds if self.matching == "coco" else (),
+        )
+
+    def _parts_of_crowded_cells(self) -> Iterator[tuple[Members, Members]]:
+        """What is matched apart from the rest of a crowded cell: those of equal nested answers, carriers of one."""
+        sides, nested = (self.batch.ground_truth, self.batch.prediction), len(self.batch.nested)
+        crowded = crowded_cells(*(side.cell for side in self.members))
+        if nested == 1 or not len(crowded):
+            return
+
+        def part(which: int, members: Members, code: Ints) -> Members:
+            chosen = np.flatnonzero(np.isin(self.members[which].cell[members.annotation], crowded))
+            order = chosen[np.argsort(code[chosen], kind="stable")]
+            return replace(members.take(order), cell=code[order])
+
+        if self.include_subclasses:
+            codes = [members.cell * nested + side.nested for members, side in zip(self.members, sides, strict=True)]
+            yield part(0, self.members[0], codes[0]), part(1, self.members[1], codes[1])
+        carriers = self.subclass_members
+        yield part(0, carriers.first, carriers.first.cell), part(1, carriers.second, carriers.second.cell)
 
     @cached_property
     def counted(self) -> Pairs:
@@ -108,8 +139,7 @@ class Comparison:
     def _counted(self, include_subclasses: bool) -> Pairs:
         pairs = self.pairs
         if self.matching == "coco" and self.batch.ground_truth.crowd.any():
-            first, second = self.members
-            pairs = overlapping(Overlaps(self.batch, self.buffer, coco_crowd=True), first.cell, second.cell)
+            pairs = self._candidates(Overlaps(self.batch, self.buffer, coco_crowd=True))
         # COCO's threshold is inclusive, so candidates keep a hair below it.
         threshold = min(self.grid.thresholds) - (1e-9 if self.matching == "coco" else 0.0)
         return pairs.take(candidates(self.batch, pairs, threshold=threshold, include_subclasses=include_subclasses))
@@ -161,14 +191,7 @@ class Comparison:
         """What became of each ground truth and each prediction."""
         first, second = self.members
         plain = Grid(self.grid.thresholds)
-        everything = Members(
-            group=second.group,
-            cell=second.cell,
-            level=np.ones(len(second.level), np.int64),
-            rank=second.rank,
-            crowd=second.crowd,
-            annotation=second.annotation,
-        )
+        everything = replace(second, level=np.ones(len(second.level), np.int64))
         pairs = self.counted
         matches = match(first, everything, pairs, plain, self.matching)
         shape_one, shape_two = ((len(matches), len(side.cell)) for side in (first, second))
@@ -194,11 +217,15 @@ class Comparison:
             order = np.argsort(site, kind="stable")
             chosen.append(objects[order])
             codes.append(site[order])
-        overlaps = _Selected(Overlaps(batch, self.buffer), chosen[0], chosen[1])
+        sites = Selected(Overlaps(batch, self.buffer), chosen[0], chosen[1])
+        rules = Rules(
+            level=np.ones(len(chosen[1]), np.int64),
+            n_levels=1,
+            rank=np.zeros(len(chosen[1])),
+            crowd=np.zeros(len(chosen[0]), bool),
+        )
         floor = float(np.nextafter(FLOOR_ACROSS, 0))
-        found = candidate_pairs(overlaps, codes[0], codes[1], np.zeros(len(codes[1]), np.int64), 0, floor)
-        pairs = Pairs(chosen[0][found.first], chosen[1][found.second], found.overlap)
-        return pairs.take(np.lexsort((pairs.second, pairs.first)))
+        return union([sites.back(candidate_pairs(sites, codes[0], codes[1], rules, floor))])
 
 
 def compare(
@@ -255,18 +282,3 @@ def compare(
         matching=matching,
         masks=masks,
     )
-
-
-@dataclass(frozen=True, slots=True)
-class _Selected:
-    """Overlaps of a selection of annotations, by position in the selection."""
-
-    overlaps: Overlaps
-    first: Ints
-    second: Ints
-
-    def of(self, first: Ints, second: Ints) -> Floats:
-        return self.overlaps.of(self.first[first], self.second[second])
-
-    def extent(self, first: Ints, second: Ints) -> tuple[Floats, Floats]:
-        return self.overlaps.extent(self.first[first], self.second[second])

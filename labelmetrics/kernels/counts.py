@@ -44,6 +44,17 @@ class Members:
     crowd: Bools
     annotation: Ints
 
+    def take(self, index: Ints) -> Members:
+        """The members at ``index``."""
+        return Members(
+            group=self.group[index],
+            cell=self.cell[index],
+            level=self.level[index],
+            rank=self.rank[index],
+            crowd=self.crowd[index],
+            annotation=self.annotation[index],
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tally:

@@ -2,14 +2,16 @@
 
 A cell of 10,000 ground truths and 10,000 predictions that all overlap has 100 million pairs. Matching by falling
 overlap needs few of them: the pairs are seen in *bands* of falling overlap, each small enough to be matched at once,
-and annotations that are used up leave before the next band. What is kept are the matches at every confidence key and,
-for each annotation, its nearest partner. Matching the kept pairs again gives the same matches: each pair that is not
-one was kept from it by a match, and all matches are there.
+and annotations that are used up leave before the next band. Where predictions choose in turns, they do so one after the
+other. What is kept are the matches of every rule, the nearest partner of each annotation, and all that the most
+confident predictions overlap with, so that COCO's average precision can be told. Matching the kept pairs again gives
+the same matches: each pair that is not one was kept from it by a match, and all matches are there.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -20,10 +22,58 @@ from labelmetrics.kernels.pairs import BLOCK, Measure, Pairs, overlapping
 BAND = 1 << 18
 """Most pairs of one cell that are kept and matched at once."""
 
+MOST_CONFIDENT = 100
+"""Predictions of a crowded cell that keep all their pairs: as many as count for COCO's average precision."""
 
-def candidate_pairs(
-    measure: Measure, first_code: Ints, second_code: Ints, level: Ints, n_levels: int, floor: float = 0.0
-) -> Pairs:
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rules:
+    """How pairs are matched: by falling overlap at each level, and in turns where there are ``thresholds``.
+
+    Parameters
+    ----------
+    level : ndarray of int64
+        Number of levels at which each prediction takes part.
+    n_levels : int
+        Number of levels.
+    rank : ndarray of float64
+        Confidence of each prediction.
+    crowd : ndarray of bool
+        Ground truths that are never used up where predictions choose in turns, and chosen last.
+    thresholds : tuple of float
+        Overlaps that matches must reach where predictions choose in turns.
+    """
+
+    level: Ints
+    n_levels: int
+    rank: Floats
+    crowd: Bools
+    thresholds: tuple[float, ...] = ()
+
+    def take(self, first: Ints, second: Ints) -> Rules:
+        """The rules for some ground truths and predictions."""
+        return Rules(
+            level=self.level[second],
+            n_levels=self.n_levels,
+            rank=self.rank[second],
+            crowd=self.crowd[first],
+            thresholds=self.thresholds,
+        )
+
+
+def crowded_cells(first_code: Ints, second_code: Ints) -> Ints:
+    """Codes of the cells that have more pairs than are kept; both sides sorted.
+
+    >>> crowded_cells(np.repeat([3, 4], [1000, 2]), np.repeat([3, 4], [1000, 2])).tolist()
+    [3]
+    """
+    cells, n_first = np.unique(first_code, return_counts=True)
+    n_second = np.searchsorted(second_code, cells, "right") - np.searchsorted(second_code, cells, "left")
+    crowded: Ints = cells[n_first * n_second > BAND]
+    return crowded
+
+
+def candidate_pairs(measure: Measure, first_code: Ints, second_code: Ints, rules: Rules, floor: float = 0.0) -> Pairs:
     """Pairs of equal codes with an overlap above ``floor``, of crowded cells those that decide matches.
 
     Parameters
@@ -32,26 +82,26 @@ def candidate_pairs(
         Overlap of pairs.
     first_code, second_code : ndarray of int64
         Cell of each ground truth and prediction, both sorted.
-    level, n_levels, floor
-        As in :func:`pairs_of_cell`; ``level`` has one entry per prediction.
+    rules : Rules
+        Which matches must be among the pairs.
+    floor : float, default 0.0
+        Least overlap, excluded.
     """
-    cells, start, n_first = np.unique(first_code, return_index=True, return_counts=True)
-    begin = np.searchsorted(second_code, cells, "left")
-    n_second = np.searchsorted(second_code, cells, "right") - begin
-    crowded = np.flatnonzero(n_first * n_second > BAND)
+    crowded = crowded_cells(first_code, second_code)
     if not len(crowded):
         return overlapping(measure, first_code, second_code, floor)
     # Others are compared as always; a code of their own takes crowded cells out of it.
-    rest = np.where(np.isin(first_code, cells[crowded]), -1, first_code)
+    rest = np.where(np.isin(first_code, crowded), -1, first_code)
     found = [overlapping(measure, rest, second_code, floor)]
     for cell in crowded.tolist():
-        first = start[cell] + np.arange(n_first[cell])
-        second = begin[cell] + np.arange(n_second[cell])
-        found.append(pairs_of_cell(measure, first, second, level[second], n_levels, floor))
-    return _union(found)
+        first, second = (
+            np.arange(*np.searchsorted(code, [cell, cell + 1], "left")) for code in (first_code, second_code)
+        )
+        found.append(pairs_of_cell(measure, first, second, rules.take(first, second), floor))
+    return union(found)
 
 
-def pairs_of_cell(measure: Measure, first: Ints, second: Ints, level: Ints, n_levels: int, floor: float = 0.0) -> Pairs:
+def pairs_of_cell(measure: Measure, first: Ints, second: Ints, rules: Rules, floor: float = 0.0) -> Pairs:
     """Pairs of one cell with an overlap above ``floor``: all of them, or those that decide matches if they are many.
 
     Parameters
@@ -60,10 +110,8 @@ def pairs_of_cell(measure: Measure, first: Ints, second: Ints, level: Ints, n_le
         Overlap of pairs.
     first, second : ndarray of int64
         Positions of the cell's ground truths and predictions, rising.
-    level : ndarray of int64
-        Number of levels of the grid at which each of ``second`` takes part.
-    n_levels : int
-        Number of levels; with 0, only nearest partners are kept of many pairs.
+    rules : Rules
+        Which matches must be among the pairs.
     floor : float, default 0.0
         Least overlap, excluded.
     """
@@ -73,16 +121,21 @@ def pairs_of_cell(measure: Measure, first: Ints, second: Ints, level: Ints, n_le
         band.add(first[rows], second[columns], overlap)
         nearest.add(rows, columns, overlap)
     if band.floor == floor:
-        return _union([band.pairs()])
-    found = [nearest.pairs(first, second)]
+        return union([band.pairs()])
+    leaders = second[np.sort(np.argsort(-rules.rank, kind="stable")[:MOST_CONFIDENT])]
+    lead = Selected(measure, first, leaders)
+    led = overlapping(lead, np.zeros(len(first), np.int64), np.zeros(len(leaders), np.int64), floor)
+    found = [nearest.pairs(first, second), lead.back(led)]
     # Without equal overlaps, both ways to settle ties lead to the same matches.
-    for level_ in range(n_levels):
-        taking_part = second[level > level_]
+    for level in range(rules.n_levels):
+        taking_part = second[rules.level > level]
         matches, tied = _match(measure, first, taking_part, floor, swapped=False)
         found.append(matches)
         if tied:
             found.append(_match(measure, first, taking_part, floor, swapped=True)[0])
-    return _union(found)
+    if rules.thresholds:
+        found.append(_match_in_turns(measure, first, second, rules))
+    return union(found)
 
 
 def _blocks(measure: Measure, first: Ints, second: Ints) -> Iterator[tuple[Ints, Ints, Floats]]:
@@ -187,7 +240,7 @@ def _match(measure: Measure, first: Ints, second: Ints, floor: float, *, swapped
         second = second[~np.isin(second, matches.second)]
         if band.floor == floor:
             break
-    return _union(found), tied
+    return union(found), tied
 
 
 def _greedy(pairs: Pairs, *, swapped: bool) -> Bools:
@@ -213,7 +266,51 @@ def _match_ties(measure: Measure, first: Ints, second: Ints, value: float, *, sw
     return Pairs(ends[:, 0], ends[:, 1], np.full(len(ends), value))
 
 
-def _union(parts: list[Pairs]) -> Pairs:
+def _match_in_turns(measure: Measure, first: Ints, second: Ints, rules: Rules) -> Pairs:
+    """Matches of one cell where predictions choose in falling confidence, at every threshold."""
+    limits = np.array(rules.thresholds)
+    free = np.ones((len(limits), len(first)), bool)
+    order = np.argsort(-rules.rank, kind="stable")
+    height = max(BLOCK // max(len(first), 1), 1)
+    found: list[tuple[int, int, float]] = []
+    for start in range(0, len(second), height):
+        block = second[order[start : start + height]]
+        table = measure.of(np.tile(first, len(block)), np.repeat(block, len(first))).reshape(len(block), -1)
+        for one, overlap in zip(block.tolist(), table, strict=True):
+            # Best first: what is used up before crowds, then the highest overlap, then the later one.
+            near = np.flatnonzero(overlap >= limits.min())
+            near = near[np.lexsort((-near, -overlap[near], rules.crowd[near]))]
+            open_ = (free[:, near] | rules.crowd[near]) & (overlap[near] >= limits[:, None])
+            for at in np.flatnonzero(open_.any(axis=1)).tolist():
+                taken = near[open_[at].argmax()]
+                free[at, taken] = False
+                found.append((int(first[taken]), one, float(overlap[taken])))
+    ends = [np.array(column) for column in zip(*found, strict=True)] or [np.empty(0, np.int64)] * 2 + [np.empty(0)]
+    return Pairs(*ends)
+
+
+@dataclass(frozen=True, slots=True)
+class Selected:
+    """Overlaps of a selection of annotations, by position in the selection."""
+
+    measure: Measure
+    first: Ints
+    second: Ints
+
+    def of(self, first: Ints, second: Ints) -> Floats:
+        """Overlap of each pair."""
+        return self.measure.of(self.first[first], self.second[second])
+
+    def extent(self, first: Ints, second: Ints) -> tuple[Floats, Floats]:
+        """Left and right of annotations of both sides."""
+        return self.measure.extent(self.first[first], self.second[second])
+
+    def back(self, pairs: Pairs) -> Pairs:
+        """Pairs of the selection as pairs of the whole."""
+        return Pairs(self.first[pairs.first], self.second[pairs.second], pairs.overlap)
+
+
+def union(parts: list[Pairs]) -> Pairs:
     """Pairs of all parts, each once, sorted by first, then second."""
     whole = Pairs.concat(parts)
     whole = whole.take(np.lexsort((whole.second, whole.first)))

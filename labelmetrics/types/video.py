@@ -48,6 +48,9 @@ __all__ = [
     "tracks",
 ]
 
+MAX_FRAMES = 1_000_000
+"""Most frames of one segment, and of the ranges of one answer: a slip of the keyboard must not fill the memory."""
+
 FrameAnnotation = TypeVar("FrameAnnotation", "VideoObjectAnnotation", "VideoClassificationAnnotation")
 
 
@@ -306,6 +309,8 @@ def interpolate(annotations: Iterable[VideoObjectAnnotation]) -> list[VideoObjec
 
 
 def _expand(segment: list[VideoObjectAnnotation]) -> Iterator[VideoObjectAnnotation]:
+    if segment[-1].frame - segment[0].frame >= MAX_FRAMES:
+        raise AnnotationError(f"{_label(segment[0])}: a segment holds more than {MAX_FRAMES:,} frames")
     given = {annotation.frame: annotation for annotation in segment}
     keyframes = [annotation for annotation in segment if annotation.keyframe]
     filled = dict(given)

@@ -115,3 +115,8 @@ def test_a_segment_spans_its_keyframes(frames, random):
     assert [one.frame for one in expanded] == list(range(min(frames), max(frames) + 1))
     assert all(one.value.x == pytest.approx(one.frame) for one in expanded)
     assert [one.frame for one in expanded if one.keyframe] == sorted(frames)
+
+
+def test_a_segment_without_end_is_refused() -> None:
+    with pytest.raises(AnnotationError, match="more than 1,000,000 frames"):
+        interpolate([at(0), at(1_000_000)])
