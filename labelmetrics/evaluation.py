@@ -38,6 +38,7 @@ from labelmetrics.formats.metric_columns import (
 )
 from labelmetrics.formats.ndjson import parse_line
 from labelmetrics.formats.output import write_chunks
+from labelmetrics.formats.provenance import sidecar
 from labelmetrics.formats.rebuild import annotations_by_row
 from labelmetrics.kernels.batch import Columns, DataRowKey
 from labelmetrics.kernels.buffer import DEFAULT_BUFFER, Buffer
@@ -628,7 +629,7 @@ class Evaluation:
             digest_of_lines=sha256.hexdigest(),
         )
         if str(path) != "-":
-            write_chunks(f"{path}.provenance.json", [provenance.model_dump_json(indent=2).encode() + b"\n"])
+            write_chunks(sidecar(path), [provenance.model_dump_json(indent=2).encode() + b"\n"])
         return provenance
 
     def write_parquet(self, path: str | Path, **options: Any) -> None:

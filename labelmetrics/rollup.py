@@ -42,7 +42,8 @@ def aggregate(
     Parameters
     ----------
     source : Evaluation, path, or iterable of lines, metric annotations or labels
-        Paths name NDJSON (also gzip and zstd); annotation lines in it are passed over.
+        Paths name NDJSON (also gzip and zstd); annotation lines in it are passed over. Where the sidecar of a file
+        says that features were left out of it, they are not put together.
     by : {"run", "data_row", "slice", "split"}
         What the groups are.
     metric : str or collection of str, optional
@@ -87,7 +88,7 @@ def aggregate(
         raise SettingError(f"by must be one of {', '.join(get_args(By))}, got {by!r}")
     if (slices is None) != (by != "slice"):
         raise SettingError('slices= and by="slice" belong together')
-    found = gather(source, metric=metric, confidence=confidence, nearest=nearest, data_rows=data_rows)
+    found = gather(source, metric=metric, feature=feature, confidence=confidence, nearest=nearest, data_rows=data_rows)
     groups = _groups(found, by, slices)
     wanted = {
         FEATURE: _code(found.features, feature, "feature"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from labelmetrics.formats.known import Uses, mixed_kinds
 from labelmetrics.formats.metric_columns import CLASSIFICATION, MATRIX, MEAN, MIOU
 from labelmetrics.formats.metric_faults import duplicate_keys, two_aggregations
 from labelmetrics.formats.metric_lines import MetricReader, MetricShape, MetricValues, entries, is_metric, lines_of
+from labelmetrics.formats.provenance import read_provenance
 from labelmetrics.kernels.aggregation import Method, Values, repeated
 from labelmetrics.kernels.batch import DataRowKey, Ints
 from labelmetrics.kernels.thresholds import nearest_key, threshold_name
@@ -106,6 +108,7 @@ def gather(
     source: Evaluation | Any,
     *,
     metric: str | Collection[str] | None,
+    feature: str | None,
     confidence: float | None,
     nearest: bool,
     data_rows: Any,
@@ -117,7 +120,22 @@ def gather(
             raise SettingError("an evaluation has its own table of data rows")
         return _of_evaluation(source, _Choice(wanted, confidence, nearest))
     table = None if data_rows is None else read_data_rows(data_rows)
-    return _of_lines(_read(source), table, _Choice(wanted, confidence, nearest))
+    values, choice = _read(source), _Choice(wanted, confidence, nearest)
+    if feature is None and any(shape.feature is not None and choice.wants(shape.name) for shape in values.shapes):
+        _check_fitted(source)
+    return _of_lines(values, table, choice)
+
+
+def _check_fitted(source: Any) -> None:
+    """Refuse to put features together where some have been left out of the lines."""
+    for path in [source] if isinstance(source, str | Path) else source if isinstance(source, list | tuple) else []:
+        provenance = read_provenance(path) if isinstance(path, str | Path) else None
+        if provenance is not None and provenance.fitted:
+            raise SettingError(
+                f"{path}: features were left out of these lines to respect a limit, so what is put together from "
+                "features is not the whole. Aggregate the evaluation file, one feature (feature=, --feature), or "
+                "metrics that are given for data rows (metric=, --metric)"
+            )
 
 
 def _read(source: Any) -> MetricValues:

@@ -513,3 +513,29 @@ def test_custom_metrics_of_an_evaluation() -> None:
         aggregate(evaluation_like([("a", ScalarMetric(metric_name="custom_iou", value=1, feature_name="cat"))]))
     with pytest.raises(InputError, match="two aggregations"):
         aggregate(evaluation_like([("a", ConfusionMatrixMetric(metric_name="custom_iou", value=[1, 0, 0, 0]))]))
+
+
+def test_fitted_lines_are_no_whole(sides: Any, tmp_path: Any) -> None:
+    evaluation = lm.evaluate(*sides)
+    path = tmp_path / "metrics.ndjson.gz"
+    assert evaluation.write_ndjson(path, over_limit="fit", limits=lm.Limits(metrics_per_data_row=3)).fitted
+    for source in (path, str(path), [path]):
+        with pytest.raises(SettingError, match="features were left out of these lines"):
+            aggregate(source)
+    lines = [json.loads(line) for line in gzip.decompress(path.read_bytes()).splitlines()]
+    for metric, feature in {(line["metricName"], line["featureName"]) for line in lines if "featureName" in line}:
+        ours, whole = (shown(aggregate(one, metric=metric, feature=feature)) for one in (path, evaluation))
+        assert ours == [row for row in whole if row[3] is None]
+    assert shown(aggregate(path, metric="custom_iou")) == [
+        row for row in shown(aggregate(evaluation, metric="custom_iou")) if row[2] is None
+    ]
+    sidecar = path.with_name(path.name + ".provenance.json")
+    other = sidecar.read_text().replace('"lines": ', '"lines": 1')
+    for text in ("{}", other.replace(json.loads(other)["digest_of_lines"], "0" * 64)):
+        sidecar.write_text(text)
+        with pytest.warns(lm.LabelmetricsWarning, match="does not belong to the lines beside it"):
+            aggregate(path)
+    sidecar.unlink()
+    assert len(aggregate(path))
+    evaluation.write_ndjson(path)
+    assert len(aggregate(path))
