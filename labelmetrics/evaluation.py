@@ -40,7 +40,7 @@ from labelmetrics.formats.ndjson import parse_line
 from labelmetrics.formats.output import write_chunks
 from labelmetrics.formats.provenance import sidecar
 from labelmetrics.formats.rebuild import annotations_by_row
-from labelmetrics.kernels.batch import Columns, DataRowKey
+from labelmetrics.kernels.batch import Bools, Columns, DataRowKey
 from labelmetrics.kernels.buffer import DEFAULT_BUFFER, Buffer
 from labelmetrics.kernels.comparison import Comparison, compare
 from labelmetrics.kernels.counts import Matching
@@ -210,11 +210,10 @@ def evaluate(
     )
     report("custom metrics", 0.8)
     evaluation = Evaluation(
-        results=results,
         data_rows=rows.table,
         manifest=_manifest(results, settings, rows, (truth, guess)),
         custom=_run_custom(custom, truth, guess, rows),
-        _tables=_Compared(comparison, (truth, guess), [sides.ordered or not one for one in sides.canonical]),
+        _tables=_Compared(results, comparison, (truth, guess), [sides.ordered or not one for one in sides.canonical]),
     )
     report("done", 1.0)
     return evaluation
@@ -236,7 +235,7 @@ def load(path: str | Path) -> Evaluation:
     Raises
     ------
     InputError
-        The path is no evaluation file, or a table of it is damaged.
+        The path is no evaluation file, or a table of it is damaged; large ones show that when they are read.
 
     Examples
     --------
@@ -252,19 +251,11 @@ def load(path: str | Path) -> Evaluation:
     table = read_table(path, "data_rows")
     lines = read_table(path, "metrics").column("line").to_pylist()
     try:
-        results = results_of_tables(
-            read_table(path, "counts"),
-            read_table(path, "iou"),
-            rows=table.column(manifest.key_kind).to_pylist(),
-            features=manifest.features,
-            classifications=manifest.classifications,
-            subclasses=manifest.subclasses,
-            grid=Grid(tuple(manifest.settings.iou), tuple(manifest.confidence_keys)),
-        )
         custom = [(line["dataRow"][manifest.key_kind], _metric(line)) for line in map(orjson.loads, lines)]
-    except (KeyError, ValueError, IndexError) as error:
-        raise InputError(f"{path}: its tables do not fit together: {error}") from error
-    return Evaluation(results=results, data_rows=table, manifest=manifest, custom=custom, _tables=_Stored(Path(path)))
+    except (KeyError, ValueError) as error:
+        raise InputError(f"{path}: its custom metrics cannot be read: {error}") from error
+    rows = table.column(manifest.key_kind).to_pylist()
+    return Evaluation(data_rows=table, manifest=manifest, custom=custom, _tables=_Stored(Path(path), manifest, rows))
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -275,10 +266,8 @@ class Evaluation:
 
     Parameters
     ----------
-    results : Results
-        Counts and mean overlaps of every data row, feature and subclass.
     data_rows : pyarrow.Table
-        One row per data row, in the order of ``results.rows``.
+        One row per data row, sorted by their keys.
     manifest : Manifest
         Settings, key grid, digests of both inputs, and counts.
     custom : list of (str, metric)
@@ -300,7 +289,6 @@ class Evaluation:
     FN       person   –      –             0.200  the nearest prediction overlaps by 0.200, not more than 0.5
     """
 
-    results: Results
     data_rows: pa.Table
     manifest: Manifest
     custom: list[tuple[str, Metric]] = field(default_factory=list)
@@ -310,6 +298,17 @@ class Evaluation:
     def key_kind(self) -> str:
         """Kind of the data-row keys: ``"id"`` or ``"globalKey"``."""
         return self.manifest.key_kind
+
+    @property
+    def results(self) -> Results:
+        """Counts and mean overlaps of every data row, feature and subclass, as arrays."""
+        return self._tables.results
+
+    @cached_property
+    def _rows(self) -> list[str]:
+        """Keys of the data rows."""
+        keys: list[str] = self.data_rows.column(self.key_kind).to_pylist()
+        return keys
 
     @property
     def objects(self) -> pa.Table:
@@ -332,7 +331,7 @@ class Evaluation:
         return self.summary()._repr_html_()
 
     def _threshold(self, iou: float | None) -> int:
-        thresholds = self.results.grid.thresholds
+        thresholds = self.manifest.settings.iou
         if iou is None:
             return 0
         if iou not in thresholds:
@@ -377,8 +376,7 @@ class Evaluation:
         SettingError
             A threshold that was not evaluated.
         """
-        name = threshold_name(self.results.grid.thresholds[self._threshold(iou)])
-        return Matches.of(self.objects, name)
+        return Matches.of(self.objects, threshold_name(self.manifest.settings.iou[self._threshold(iou)]))
 
     def explain(self, data_row: str | DataRowKey, *, iou: float | None = None) -> Explanation:
         """Say what became of each annotation of a data row, and why.
@@ -396,12 +394,14 @@ class Evaluation:
             There is no such data row, or the threshold was not evaluated.
         """
         key = self._row_key(str(data_row))
-        return explain(self.matches_at(iou), self.pairs, key, self.results.grid.thresholds[self._threshold(iou)])
+        threshold = self.manifest.settings.iou[self._threshold(iou)]
+        objects, pairs = self._tables.of_row(key)
+        return explain(Matches.of(objects, threshold_name(threshold)), pairs, key, threshold)
 
     @cached_property
     def _row_keys(self) -> dict[str, str]:
         """Key of each data row by every form that it can be given in."""
-        rows = self.results.rows
+        rows = self._rows
         forms = {
             f"{kind}:{value}": row
             for kind in ("id", "globalKey")
@@ -416,7 +416,7 @@ class Evaluation:
         if found is None:
             import difflib
 
-            near = difflib.get_close_matches(text, self.results.rows, n=3)
+            near = difflib.get_close_matches(text, self._rows, n=3)
             hint = f"; near it are {', '.join(near)}" if near else ""
             raise SettingError(f"there is no data row {text!r} in this evaluation{hint}")
         return found
@@ -429,7 +429,7 @@ class Evaluation:
         iou : float, optional
             Overlap that a match must exceed; the lowest threshold of the evaluation unless given. At least 0.1.
         """
-        threshold = self.results.grid.thresholds[0] if iou is None else read_thresholds(iou)[0]
+        threshold = self.manifest.settings.iou[0] if iou is None else read_thresholds(iou)[0]
         return confusion_table(self.objects, self.pairs, threshold)
 
     def slice(
@@ -454,24 +454,22 @@ class Evaluation:
         """
         if split is not None and split not in SPLITS:
             raise SettingError(f"split must be one of {', '.join(SPLITS)}, got {split!r}")
-        keep = np.ones(len(self.results.rows), bool)
+        keep = np.ones(len(self._rows), bool)
         if callable(data_rows):
             keep &= np.array([bool(data_rows(row)) for row in self._described()], bool)
         elif data_rows is not None:
             listed = [data_rows] if isinstance(data_rows, str) else data_rows
             wanted = {self._row_key(str(row)) for row in listed}
-            keep &= np.array([row in wanted for row in self.results.rows], bool)
+            keep &= np.array([row in wanted for row in self._rows], bool)
         if split is not None:
             keep &= np.array([value == split for value in self.data_rows.column("split").to_pylist()], bool)
-        results = self.results.of_rows(keep)
-        rows = set(results.rows)
-        tables = _Sliced(self._tables, results.rows)
+        tables = _Sliced(self._tables, keep, list(compress(self._rows, keep)))
+        rows = set(tables.rows)
         return replace(
             self,
-            results=results,
             data_rows=self.data_rows.filter(keep),
             custom=[(row, metric) for row, metric in self.custom if row in rows],
-            manifest=self.manifest.model_copy(update=_contents(results)),
+            manifest=self.manifest.model_copy(update=_contents(tables.results)),
             _tables=tables,
         )
 
@@ -677,7 +675,10 @@ class Evaluation:
 
 
 class _Tables(Protocol):
-    """Where the tables of objects and pairs come from."""
+    """Where results and the tables of objects and pairs come from."""
+
+    @property
+    def results(self) -> Results: ...
 
     @property
     def objects(self) -> pa.Table: ...
@@ -685,11 +686,17 @@ class _Tables(Protocol):
     @property
     def pairs(self) -> pa.Table: ...
 
+    def of_row(self, row: str) -> tuple[pa.Table, pa.Table]:
+        """Objects and pairs of one data row."""
+
 
 class _Compared:
     """Made from a comparison when they are asked for."""
 
-    def __init__(self, comparison: Comparison, columns: tuple[Columns, Columns], ordered: Sequence[bool]) -> None:
+    def __init__(
+        self, results: Results, comparison: Comparison, columns: tuple[Columns, Columns], ordered: Sequence[bool]
+    ) -> None:
+        self.results = results
         self._comparison, self._columns, self._ordered = comparison, columns, ordered
 
     @cached_property
@@ -700,12 +707,31 @@ class _Compared:
     def pairs(self) -> pa.Table:
         return pairs_table(self._comparison)
 
+    def of_row(self, row: str) -> tuple[pa.Table, pa.Table]:
+        return _of_rows(self, [row])
+
 
 class _Stored:
     """Read from an evaluation file when they are asked for."""
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    def __init__(self, path: Path, manifest: Manifest, rows: list[str]) -> None:
+        self._path, self._manifest, self._rows = path, manifest, rows
+
+    @cached_property
+    def results(self) -> Results:
+        manifest = self._manifest
+        try:
+            return results_of_tables(
+                read_table(self._path, "counts"),
+                read_table(self._path, "iou"),
+                rows=self._rows,
+                features=manifest.features,
+                classifications=manifest.classifications,
+                subclasses=manifest.subclasses,
+                grid=Grid(tuple(manifest.settings.iou), tuple(manifest.confidence_keys)),
+            )
+        except (KeyError, ValueError, IndexError) as error:
+            raise InputError(f"{self._path}: its tables do not fit together: {error}") from error
 
     @cached_property
     def objects(self) -> pa.Table:
@@ -715,27 +741,46 @@ class _Stored:
     def pairs(self) -> pa.Table:
         return read_table(self._path, "pairs")
 
+    def of_row(self, row: str) -> tuple[pa.Table, pa.Table]:
+        objects = read_table(self._path, "objects", [("data_row", "==", row)])
+        numbers = objects.column("object").to_pylist()
+        return objects, read_table(self._path, "pairs", [("ground_truth", "in", numbers or [-1])])
+
 
 class _Sliced:
     """Those rows of other tables that belong to some data rows."""
 
-    def __init__(self, whole: _Tables, rows: Sequence[str]) -> None:
-        self._whole, self._rows = whole, rows
+    def __init__(self, whole: _Tables, keep: Bools, rows: list[str]) -> None:
+        self._whole, self._keep, self.rows = whole, keep, rows
 
     @cached_property
+    def results(self) -> Results:
+        return self._whole.results.of_rows(self._keep)
+
+    @cached_property
+    def _both(self) -> tuple[pa.Table, pa.Table]:
+        return _of_rows(self._whole, self.rows)
+
+    @property
     def objects(self) -> pa.Table:
-        import pyarrow as pa
-        import pyarrow.compute as pc
+        return self._both[0]
 
-        objects = self._whole.objects
-        return objects.filter(pc.is_in(objects.column("data_row").cast(pa.string()), pa.array(self._rows, pa.string())))
-
-    @cached_property
+    @property
     def pairs(self) -> pa.Table:
-        import pyarrow.compute as pc
+        return self._both[1]
 
-        pairs = self._whole.pairs
-        return pairs.filter(pc.is_in(pairs.column("ground_truth"), self.objects.column("object").combine_chunks()))
+    def of_row(self, row: str) -> tuple[pa.Table, pa.Table]:
+        return self._whole.of_row(row)
+
+
+def _of_rows(tables: _Tables, rows: list[str]) -> tuple[pa.Table, pa.Table]:
+    """Objects and pairs of some data rows."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    objects, pairs = tables.objects, tables.pairs
+    objects = objects.filter(pc.is_in(objects.column("data_row").cast(pa.string()), pa.array(rows, pa.string())))
+    return objects, pairs.filter(pc.is_in(pairs.column("ground_truth"), objects.column("object").combine_chunks()))
 
 
 def _manifest(results: Results, settings: Settings, rows: Rows, columns: tuple[Columns, Columns]) -> Manifest:

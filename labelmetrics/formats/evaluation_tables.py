@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import product
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -369,7 +370,7 @@ def results_of_tables(
     ValueError, KeyError
         The tables do not fit together.
     """
-    import pyarrow.compute as pc
+    import pyarrow as pa
 
     def codes(table: pa.Table, name: str, values: list[str]) -> Ints:
         lookup = {value: code for code, value in enumerate(values)}
@@ -381,21 +382,25 @@ def results_of_tables(
         return np.array([-1 if v is None else lookup[v] for v in column.to_pylist()], np.int64)
 
     shape = (len(grid.thresholds), grid.n_levels)
-    found = tuple(pc.count_distinct(counts.column(name)).as_py() for name in ("iou", "confidence"))
-    if len(counts) and found != (len(grid.thresholds), len(grid.keys)):
-        raise ValueError("the table of counts has other thresholds or confidence keys than the manifest")
+
+    def part_of(table: pa.Table, *, subclass: bool) -> pa.Table:
+        features = table.column("subclass").null_count  # they come first
+        return table.slice(features) if subclass else table.slice(0, features)
 
     def groups(*, subclass: bool) -> Groups:
-        is_subclass = counts.column("subclass").is_valid().to_numpy()
-        part = counts.filter(is_subclass if subclass else ~is_subclass)
+        part = part_of(counts, subclass=subclass)
         n = len(part) // (shape[0] * shape[1])
         head = part.slice(0, n)
+        starts = np.arange(0, len(part), max(n, 1))
+        for at in (starts, starts + n - 1):
+            given = part.select(["iou", "confidence"]).take(pa.array(at)).to_pylist()
+            if n and [tuple(one.values()) for one in given] != [*product(grid.thresholds, [None, *grid.keys])]:
+                raise ValueError("the table of counts has other thresholds or confidence keys than the manifest")
         numbers = {
             name: part.column(name).to_numpy().reshape(*shape, n)
             for name in ("ground_truths", "predictions", "tp", "fp", "fn")
         }
-        is_subclass = iou.column("subclass").is_valid().to_numpy()
-        overlaps = iou.filter(is_subclass if subclass else ~is_subclass).column("miou")
+        overlaps = part_of(iou, subclass=subclass).column("miou")
         return Groups(
             row=codes(head, "data_row", rows),
             feature=codes(head, "feature", features),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
@@ -69,8 +69,8 @@ def read_manifest(path: str | Path) -> Manifest:
         raise InputError(f"{path}: the manifest is not of this format", faults) from error
 
 
-def read_table(path: str | Path, name: str) -> pa.Table:
-    """One table of an evaluation file.
+def read_table(path: str | Path, name: str, filters: list[tuple[str, str, Any]] | None = None) -> pa.Table:
+    """One table of an evaluation file, or those of its rows that fit all ``filters``, as pyarrow takes them.
 
     Raises
     ------
@@ -81,6 +81,6 @@ def read_table(path: str | Path, name: str) -> pa.Table:
     import pyarrow.parquet as pq
 
     try:
-        return pq.read_table(Path(path) / f"{name}.parquet")
+        return pq.read_table(Path(path) / f"{name}.parquet", filters=filters)
     except (OSError, pa.ArrowInvalid) as error:
         raise InputError(f"{path}: the table {name} cannot be read: {error}") from error
