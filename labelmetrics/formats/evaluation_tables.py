@@ -39,9 +39,9 @@ REASONS = (
 def objects_table(
     comparison: Comparison, columns: tuple[Columns, Columns], ordered: Sequence[bool] = (False, False)
 ) -> pa.Table:
-    """One row per ground truth and prediction.
+    """One row per ground truth and prediction: data row by data row, ground truths first.
 
-    ``object`` numbers them, ground truths first; ``outcome``, ``partner``, ``overlap`` and ``reason`` are given per
+    ``object`` numbers them; ``outcome``, ``partner``, ``overlap`` and ``reason`` are given per
     threshold, with the name of its metric as suffix. ``nearest`` is the annotation of the other side with the highest
     overlap, one of the same feature first. ``order`` is the position in the input, on sides where that means something
     (``ordered``): COCO settles ties of score by it.
@@ -51,6 +51,7 @@ def objects_table(
     batch = comparison.batch
     sides = (batch.ground_truth, batch.prediction)
     n = [len(side) for side in sides]
+    arranged, number = _numbered(comparison)
 
     def both(values: Any) -> NDArray[Any]:
         return np.concatenate([values(side) for side in sides])
@@ -66,7 +67,7 @@ def objects_table(
     extent = both(lambda side: side.kind < Kind.TOKENS)
     uuid = Coded.concat([side.uuid.take(part.position) for side, part in zip(columns, sides, strict=True)])
     table: dict[str, Any] = {
-        "object": pa.array(np.arange(sum(n))),
+        "object": pa.array(number),
         "side": _dictionary(np.repeat([0, 1], n), SIDES),
         "data_row": _dictionary(both(lambda side: side.row), batch.rows),
         "place": place.take(pa.array(both(lambda side: side.place))),
@@ -86,22 +87,40 @@ def objects_table(
         "order": pa.array(both(lambda side: side.position), mask=~np.repeat(ordered, n)),
     }
     reasons = _Reasons(comparison, columns)
-    table["nearest"], table["nearest_overlap"] = reasons.nearest()
+    nearest, nearest_overlap = reasons.nearest()
+    table["nearest"], table["nearest_overlap"] = _objects(number, nearest), _numbers(nearest_overlap)
     for index, threshold in enumerate(comparison.grid.thresholds):
         suffix = threshold_name(threshold)
         partner, overlap, ignored = (
             np.concatenate([getattr(outcome, name)[index] for outcome in comparison.outcomes])
             for name in ("partner", "overlap", "ignored")
         )
-        lone = partner < 0
-        partner = np.where(np.arange(sum(n)) < n[0], partner + n[0], partner)
-        outcome = np.where(lone, np.repeat([2, 1], n), 0)
+        # Positions of partners among the objects of both sides.
+        partner = np.where((partner >= 0) & (np.arange(sum(n)) < n[0]), partner + n[0], partner)
+        outcome = np.where(partner < 0, np.repeat([2, 1], n), 0)
         outcome[ignored] = OUTCOMES.index("ignored")
         table[f"outcome_{suffix}"] = _dictionary(outcome, OUTCOMES)
-        table[f"partner_{suffix}"] = pa.array(partner, mask=lone)
+        table[f"partner_{suffix}"] = _objects(number, partner)
         table[f"overlap_{suffix}"] = _numbers(overlap)
         table[f"reason_{suffix}"] = _dictionary(reasons.at(index, threshold), REASONS)
-    return pa.table(table)
+    return pa.table(table).take(pa.array(arranged))
+
+
+def _numbered(comparison: Comparison) -> tuple[Ints, Ints]:
+    """Order of the objects, ground truths and then predictions, data row by data row; and the number of each."""
+    batch = comparison.batch
+    order = np.argsort(np.concatenate([batch.ground_truth.row, batch.prediction.row]), kind="stable")
+    number = np.empty(len(order), np.int64)
+    number[order] = np.arange(len(order))
+    return order, number
+
+
+def _objects(number: Ints, position: Ints) -> Any:
+    """Numbers of objects, given by their positions; null where that is negative."""
+    import pyarrow as pa
+
+    nobody = position < 0
+    return pa.array(number[np.where(nobody, 0, position)] if len(number) else position, mask=nobody)
 
 
 def pairs_table(comparison: Comparison) -> pa.Table:
@@ -115,10 +134,11 @@ def pairs_table(comparison: Comparison) -> pa.Table:
 
     batch = comparison.batch
     pairs = union([comparison.pairs, comparison.across])
+    _, number = _numbered(comparison)
     return pa.table(
         {
-            "ground_truth": pairs.first,
-            "prediction": pairs.second + len(batch.ground_truth),
+            "ground_truth": number[pairs.first],
+            "prediction": number[len(batch.ground_truth) + pairs.second],
             "overlap": pairs.overlap,
             "same_feature": batch.ground_truth.feature[pairs.first] == batch.prediction.feature[pairs.second],
             "crowd_overlap": _numbers(_crowd_overlap(comparison, pairs.first, pairs.second)),
@@ -212,10 +232,8 @@ class _Reasons:
         across = comparison.across
         self.unlike = across.take(batch.ground_truth.feature[across.first] != batch.prediction.feature[across.second])
 
-    def nearest(self) -> tuple[Any, Any]:
-        """Nearest annotation of the other side, as object number, and its overlap."""
-        import pyarrow as pa
-
+    def nearest(self) -> tuple[Ints, Floats]:
+        """Nearest annotation of the other side, as position among both sides (-1 where there is none); its overlap."""
         found, overlaps = [], []
         for which in (0, 1):
             best = np.full(self.n[which], -1)
@@ -226,8 +244,7 @@ class _Reasons:
                 best[own[rising]], overlap[own[rising]] = other[rising], pairs.overlap[rising]
             found.append(np.where(best < 0, -1, best + (self.n[0] if which == 0 else 0)))
             overlaps.append(overlap)
-        nearest = np.concatenate(found)
-        return pa.array(nearest, mask=nearest < 0), _numbers(np.concatenate(overlaps))
+        return np.concatenate(found), np.concatenate(overlaps)
 
     def at(self, index: int, threshold: float) -> Ints:
         """Index into REASONS of each annotation, -1 for matched ones."""
@@ -293,56 +310,54 @@ class _Reasons:
 
 
 def counts_table(results: Results) -> pa.Table:
-    """Counts of every group, threshold and level: by level (feature, subclass), threshold, key, then group."""
+    """Counts of every group at every threshold and level.
+
+    Groups follow each other by data row, feature and subclass; a feature as a whole comes before its subclasses.
+    """
     import pyarrow as pa
 
-    grid = results.grid
-    parts = []
-    for groups in (results.by_feature, results.by_subclass):
-        n, times, levels = len(groups), len(grid.thresholds), grid.n_levels
+    grid, groups = results.grid, _all_groups(results)
+    n, times, levels = len(groups), len(grid.thresholds), grid.n_levels
 
-        def spread(values: NDArray[Any], repeat: int = times * levels) -> NDArray[Any]:
-            return np.tile(values, repeat)
+    def spread(values: NDArray[Any]) -> NDArray[Any]:
+        return np.repeat(values, times * levels)
 
-        confidence = np.tile(np.repeat([np.nan, *grid.keys], n), times)
-        parts.append(
-            pa.table(
-                {
-                    **_names(results, groups, spread),
-                    "iou": np.repeat(np.array(grid.thresholds), levels * n),
-                    "confidence": _numbers(confidence),
-                    "ground_truths": spread(groups.n_truth),
-                    "predictions": np.tile(groups.n_guess.ravel(), times),
-                    "tp": groups.tp.ravel(),
-                    "fp": groups.fp.ravel(),
-                    "tn": np.zeros(n * times * levels, np.int64),
-                    "fn": groups.fn.ravel(),
-                }
-            )
-        )
-    return pa.concat_tables(parts)
+    def by_group(counts: Ints) -> Ints:
+        return counts.transpose(2, 0, 1).ravel()
+
+    return pa.table(
+        {
+            **_names(results, groups, spread),
+            "iou": np.tile(np.repeat(np.array(grid.thresholds), levels), n),
+            "confidence": _numbers(np.tile([np.nan, *grid.keys], times * n)),
+            "ground_truths": spread(groups.n_truth),
+            "predictions": by_group(np.broadcast_to(groups.n_guess, (times, levels, n))),
+            "tp": by_group(groups.tp),
+            "fp": by_group(groups.fp),
+            "tn": np.zeros(n * times * levels, np.int64),
+            "fn": by_group(groups.fn),
+        }
+    )
 
 
 def iou_table(results: Results) -> pa.Table:
-    """Mean overlap of every group and level; null where both sides are empty."""
+    """Mean overlap of every group and level, in the order of the counts; null where both sides are empty."""
     import pyarrow as pa
 
-    parts = []
-    for groups in (results.by_feature, results.by_subclass):
+    grid, groups = results.grid, _all_groups(results)
+    return pa.table(
+        {
+            **_names(results, groups, lambda values: np.repeat(values, grid.n_levels)),
+            "confidence": _numbers(np.tile([np.nan, *grid.keys], len(groups))),
+            "miou": _numbers(groups.iou.T.ravel()),
+        }
+    )
 
-        def spread(values: NDArray[Any]) -> NDArray[Any]:
-            return np.tile(values, results.grid.n_levels)
 
-        parts.append(
-            pa.table(
-                {
-                    **_names(results, groups, spread),
-                    "confidence": _numbers(np.repeat([np.nan, *results.grid.keys], len(groups))),
-                    "miou": _numbers(groups.iou.ravel()),
-                }
-            )
-        )
-    return pa.concat_tables(parts)
+def _all_groups(results: Results) -> Groups:
+    """Features and subclasses in one order."""
+    both = Groups.concat([results.by_feature, results.by_subclass])
+    return both.take(np.lexsort((both.subclass, both.feature, both.row)))
 
 
 def _names(results: Results, groups: Groups, spread: Any) -> dict[str, Any]:
@@ -381,44 +396,40 @@ def results_of_tables(
             return found
         return np.array([-1 if v is None else lookup[v] for v in column.to_pylist()], np.int64)
 
-    shape = (len(grid.thresholds), grid.n_levels)
+    times, levels = len(grid.thresholds), grid.n_levels
+    n = len(counts) // (times * levels)
+    given = counts.select(["iou", "confidence"]).slice(0, times * levels).to_pylist()
+    if n * times * levels != len(counts) or (n and [tuple(one.values()) for one in given] != _grid(grid)):
+        raise ValueError("the table of counts has other thresholds or confidence keys than the manifest")
 
-    def part_of(table: pa.Table, *, subclass: bool) -> pa.Table:
-        features = table.column("subclass").null_count  # they come first
-        return table.slice(features) if subclass else table.slice(0, features)
+    def numbers(name: str) -> Ints:
+        found: Ints = counts.column(name).to_numpy().reshape(n, times, levels).transpose(1, 2, 0)
+        return found
 
-    def groups(*, subclass: bool) -> Groups:
-        part = part_of(counts, subclass=subclass)
-        n = len(part) // (shape[0] * shape[1])
-        head = part.slice(0, n)
-        starts = np.arange(0, len(part), max(n, 1))
-        for at in (starts, starts + n - 1):
-            given = part.select(["iou", "confidence"]).take(pa.array(at)).to_pylist()
-            if n and [tuple(one.values()) for one in given] != [*product(grid.thresholds, [None, *grid.keys])]:
-                raise ValueError("the table of counts has other thresholds or confidence keys than the manifest")
-        numbers = {
-            name: part.column(name).to_numpy().reshape(*shape, n)
-            for name in ("ground_truths", "predictions", "tp", "fp", "fn")
-        }
-        overlaps = part_of(iou, subclass=subclass).column("miou")
-        return Groups(
-            row=codes(head, "data_row", rows),
-            feature=codes(head, "feature", features),
-            subclass=codes(head, "subclass", subclasses),
-            n_truth=numbers["ground_truths"][0, 0],
-            n_guess=numbers["predictions"][0],
-            tp=numbers["tp"],
-            fp=numbers["fp"],
-            fn=numbers["fn"],
-            iou=overlaps.cast("float64").fill_null(np.nan).to_numpy().reshape(shape[1], n),
-        )
-
+    head = counts.select(["data_row", "feature", "subclass"]).take(pa.array(np.arange(n) * times * levels))
+    overlaps = iou.column("miou").cast("float64").fill_null(np.nan).to_numpy().reshape(n, levels).T
+    both = Groups(
+        row=codes(head, "data_row", rows),
+        feature=codes(head, "feature", features),
+        subclass=codes(head, "subclass", subclasses),
+        n_truth=numbers("ground_truths")[0, 0],
+        n_guess=numbers("predictions")[0],
+        tp=numbers("tp"),
+        fp=numbers("fp"),
+        fn=numbers("fn"),
+        iou=overlaps,
+    )
     return Results(
         rows=rows,
         features=features,
         is_classification=np.isin(np.array(features, object), np.array(classifications, object)),
         subclasses=subclasses,
         grid=grid,
-        by_feature=groups(subclass=False),
-        by_subclass=groups(subclass=True),
+        by_feature=both.take(both.subclass < 0),
+        by_subclass=both.take(both.subclass >= 0),
     )
+
+
+def _grid(grid: Grid) -> list[tuple[float, float | None]]:
+    """Threshold and confidence key of each row of a group."""
+    return [*product(grid.thresholds, [None, *grid.keys])]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
 from itertools import compress
 
 import numpy as np
@@ -62,6 +63,12 @@ class Groups:
             fn=tally.fn,
             iou=tally.iou,
         )
+
+    @classmethod
+    def concat(cls, parts: Sequence[Groups]) -> Groups:
+        """All parts, one behind the other."""
+        names = [one.name for one in fields(cls)]
+        return cls(**{name: np.concatenate([getattr(part, name) for part in parts], axis=-1) for name in names})
 
     def take(self, index: Ints | Bools) -> Groups:
         """The groups at ``index`` (integers or a boolean mask)."""
