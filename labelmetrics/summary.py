@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from labelmetrics.frame import html_table, plain_table, to_pandas
+from labelmetrics.kernels.aggregation import exact_totals, rounded
+from labelmetrics.kernels.batch import Floats, Ints
 from labelmetrics.kernels.results import Results
 from labelmetrics.kernels.thresholds import nearest_key
 
@@ -112,36 +113,8 @@ class Summary:
         matching: str = "platform",
     ) -> Summary:
         """Summary of results at a threshold (by index) and a confidence key."""
-        keys = results.grid.keys
-        level = 0 if confidence is None else 1 + nearest_key(keys, confidence, nearest=nearest)
-        groups, n = results.by_feature, len(results.features)
-        columns = [
-            groups.n_truth,
-            groups.n_guess[level],
-            *(a[threshold, level] for a in (groups.tp, groups.fp, groups.fn)),
-        ]
-        sums = [np.bincount(groups.feature, column, minlength=n).astype(np.int64) for column in columns]
-        # Groups are sorted by data row; by feature, the overlaps of one feature lie together.
-        order = np.argsort(groups.feature, kind="stable")
-        parts = (
-            np.split(groups.iou[level][order], np.cumsum(np.bincount(groups.feature, minlength=n))[:-1]) if n else []
-        )
-        features = [
-            SummaryRow.of(name, sums[0][i], sums[1][i], [s[i] for s in sums[2:]], _mean(parts[i]))
-            for i, name in enumerate(results.features)
-        ]
-        totals = [int(s.sum()) for s in sums]
-        _, row_iou = results.row_iou()
-        overall = SummaryRow.of(OVERALL, totals[0], totals[1], totals[2:], _mean(row_iou[level]))
-        used = results.grid.thresholds[threshold]
-        return cls(
-            overall=overall,
-            features=features,
-            data_rows=len(results.rows),
-            empty_rows=len(results.rows) - len(np.unique(groups.row)),
-            iou=f"IoU {'>=' if matching == 'coco' else '>'} {used:g}",
-            confidence=None if level == 0 else keys[level - 1],
-        )
+        sums = Sums.of(results, threshold=threshold, confidence=confidence, nearest=nearest)
+        return sums.summary(f"IoU {'>=' if matching == 'coco' else '>'} {results.grid.thresholds[threshold]:g}")
 
     @property
     def caption(self) -> str:
@@ -195,7 +168,99 @@ class Summary:
         return flat
 
 
-def _mean(values: Any) -> float | None:
-    """Exact mean of the defined values, so that the order of data rows cannot change it."""
-    defined = values[~np.isnan(values)].tolist()
-    return math.fsum(defined) / len(defined) if defined else None
+@dataclass(frozen=True, slots=True, eq=False)
+class Sums:
+    """What a summary is made from, of some data rows; those of other data rows can be added.
+
+    Parameters
+    ----------
+    features : list of str
+        Feature names.
+    counts : ndarray of int64, shape (5, n_features)
+        Ground truths, predictions, TP, FP and FN.
+    overlaps : list of (int, int)
+        Of each feature, the exact total of its mean overlaps and the number of data rows where they are defined.
+    row_overlap : (int, int)
+        The same of data rows.
+    data_rows, empty_rows : int
+        Data rows, and those of them where both sides are empty.
+    confidence : float or None
+        Least confidence of the predictions that count.
+    """
+
+    features: list[str]
+    counts: Ints
+    overlaps: list[tuple[int, int]]
+    row_overlap: tuple[int, int]
+    data_rows: int
+    empty_rows: int
+    confidence: float | None
+
+    @classmethod
+    def of(
+        cls, results: Results, *, threshold: int = 0, confidence: float | None = None, nearest: bool = False
+    ) -> Sums:
+        """Sums of results at a threshold (by index) and a confidence key."""
+        keys = results.grid.keys
+        level = 0 if confidence is None else 1 + nearest_key(keys, confidence, nearest=nearest)
+        groups, n = results.by_feature, len(results.features)
+        columns = [
+            groups.n_truth,
+            groups.n_guess[level],
+            *(part[threshold, level] for part in (groups.tp, groups.fp, groups.fn)),
+        ]
+        _, row_iou = results.row_iou()
+        return cls(
+            features=results.features,
+            counts=np.array([np.bincount(groups.feature, one, minlength=n) for one in columns], np.int64),
+            overlaps=_totals(groups.iou[level], groups.feature, n),
+            row_overlap=_totals(row_iou[level], np.zeros(row_iou.shape[1], np.int64), 1)[0],
+            data_rows=len(results.rows),
+            empty_rows=len(results.rows) - len(np.unique(groups.row)),
+            confidence=None if level == 0 else keys[level - 1],
+        )
+
+    def __add__(self, other: Sums) -> Sums:
+        return replace(
+            self,
+            counts=self.counts + other.counts,
+            overlaps=[_added(*pair) for pair in zip(self.overlaps, other.overlaps, strict=True)],
+            row_overlap=_added(self.row_overlap, other.row_overlap),
+            data_rows=self.data_rows + other.data_rows,
+            empty_rows=self.empty_rows + other.empty_rows,
+        )
+
+    def summary(self, match: str) -> Summary:
+        """The summary; ``match`` says what a match is."""
+        features = [
+            SummaryRow.of(name, truths, guesses, counts, _mean(overlap))
+            for name, (truths, guesses, *counts), overlap in zip(
+                self.features, self.counts.T.tolist(), self.overlaps, strict=True
+            )
+        ]
+        truths, guesses, *counts = self.counts.sum(axis=1).tolist()
+        return Summary(
+            overall=SummaryRow.of(OVERALL, truths, guesses, counts, _mean(self.row_overlap)),
+            features=features,
+            data_rows=self.data_rows,
+            empty_rows=self.empty_rows,
+            iou=match,
+            confidence=self.confidence,
+        )
+
+
+def _totals(values: Floats, group: Ints, n: int) -> list[tuple[int, int]]:
+    """Exact total and number of the defined values of each group."""
+    defined = ~np.isnan(values)
+    totals = exact_totals(values[defined], group[defined], n)
+    return [*zip(totals, np.bincount(group[defined], minlength=n).tolist(), strict=True)]
+
+
+def _added(one: tuple[int, int], other: tuple[int, int]) -> tuple[int, int]:
+    return one[0] + other[0], one[1] + other[1]
+
+
+def _mean(part: tuple[int, int]) -> float | None:
+    """Mean of an exact total, so that the order of data rows cannot change it."""
+    total, n = part
+    return rounded(total) / n if n else None

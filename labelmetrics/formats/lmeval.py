@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,34 +17,134 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 TABLES = ("objects", "pairs", "counts", "iou", "data_rows", "metrics")
+PLAIN = ("data_row", "question")
+"""Columns whose dictionary is that of a part; the others are coded by what the whole evaluation has."""
+NUMBERS = ("object", "nearest", "ground_truth", "prediction")
+"""Columns that hold numbers of objects, besides ``partner_NAME``."""
+GROUP_ROWS = 1 << 18
+"""Rows that are read and skipped together."""
 
 
-def write_folder(path: str | Path, manifest: Manifest, tables: Mapping[str, pa.Table]) -> None:
-    """Write an evaluation file; an evaluation that is there already is replaced when the new one is complete.
+class EvaluationWriter:
+    """Writes an evaluation file part by part, each part the tables of the data rows that follow.
+
+    Use it as a context manager; the folder gets its name when :meth:`finish` is called. However the data rows are cut
+    into parts, the same bytes are written.
+
+    Parameters
+    ----------
+    path : path
+        The folder; an evaluation that is there already is replaced when the new one is complete.
 
     Raises
     ------
     InputError
         Something that is no evaluation file is in the way, or the folder cannot be written.
     """
-    import pyarrow.parquet as pq
 
-    target = Path(path)
-    if target.exists() and not (target / "manifest.json").is_file():
-        raise InputError(f"{path}: is there already and is no evaluation file, so it is not replaced")
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=f".{target.name}.", dir=target.parent) as temporary:
-            made = Path(temporary) / "made"
-            made.mkdir()
+    def __init__(self, path: str | Path) -> None:
+        self._path, self._target = path, Path(path)
+        self._objects = 0
+        self._tables: dict[str, _Rows] = {}
+        if self._target.exists() and not (self._target / "manifest.json").is_file():
+            raise InputError(f"{path}: is there already and is no evaluation file, so it is not replaced")
+        with self._reporting():
+            self._target.parent.mkdir(parents=True, exist_ok=True)
+            self._folder = tempfile.TemporaryDirectory(prefix=f".{self._target.name}.", dir=self._target.parent)
+            self._made = Path(self._folder.name) / "made"
+            self._made.mkdir()
+
+    def __enter__(self) -> EvaluationWriter:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        for rows in self._tables.values():
+            rows.close()
+        self._folder.cleanup()
+
+    @contextlib.contextmanager
+    def _reporting(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise InputError(f"{self._path}: cannot be written: {error.strerror or error}") from error
+
+    def append(self, tables: Mapping[str, pa.Table]) -> None:
+        """Add the tables of more data rows, whose objects are numbered from 0."""
+        with self._reporting():
             for name, table in tables.items():
-                pq.write_table(table, made / f"{name}.parquet", compression="zstd")
-            (made / "manifest.json").write_text(manifest.model_dump_json(indent=2) + "\n", encoding="utf-8")
-            if target.exists():
-                target.rename(Path(temporary) / "old")
-            made.rename(target)
-    except OSError as error:
-        raise InputError(f"{path}: cannot be written: {error.strerror or error}") from error
+                if name not in self._tables:
+                    self._tables[name] = _Rows(self._made / f"{name}.parquet")
+                self._tables[name].append(_renumbered(table, self._objects))
+        self._objects += tables["objects"].num_rows
+
+    def finish(self, manifest: Manifest) -> None:
+        """Write the manifest, and give the folder its name."""
+        with self._reporting():
+            for rows in self._tables.values():
+                rows.finish()
+            (self._made / "manifest.json").write_text(manifest.model_dump_json(indent=2) + "\n", encoding="utf-8")
+            if self._target.exists():
+                self._target.rename(Path(self._folder.name) / "old")
+            self._made.rename(self._target)
+
+
+class _Rows:
+    """Writes rows to a Parquet file in groups of one size, in whatever parts they come."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        self._writer: Any = None
+        self._waiting: list[pa.Table] = []
+        self._n = 0
+
+    def append(self, table: pa.Table) -> None:
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        # Texts that are coded by what a part holds are written as they are.
+        for index, name in enumerate(table.column_names):
+            if name in PLAIN:
+                table = table.set_column(index, name, table.column(name).cast(pa.string()))
+        if self._writer is None:
+            self._writer = pq.ParquetWriter(self._file, table.schema, compression="zstd")
+        self._waiting.append(table)
+        self._n += table.num_rows
+        while self._n >= GROUP_ROWS:
+            self._write(GROUP_ROWS)
+
+    def _write(self, n: int) -> None:
+        import pyarrow as pa
+
+        whole = pa.concat_tables(self._waiting)
+        self._writer.write_table(whole.slice(0, n).combine_chunks(), row_group_size=GROUP_ROWS)
+        self._waiting, self._n = [whole.slice(n)], self._n - n
+
+    def finish(self) -> None:
+        self._write(self._n)
+        self.close()
+
+    def close(self) -> None:
+        if self._writer is not None:
+            self._writer.close()
+            self._writer = None
+
+
+def _renumbered(table: pa.Table, start: int) -> pa.Table:
+    """The table with the numbers of its objects from ``start`` on."""
+    import pyarrow.compute as pc
+
+    for index, name in enumerate(table.column_names if start else []):
+        if name in NUMBERS or name.startswith("partner_"):
+            table = table.set_column(index, name, pc.add(table.column(name), start))
+    return table
+
+
+def write_folder(path: str | Path, manifest: Manifest, tables: Mapping[str, pa.Table]) -> None:
+    """Write an evaluation file; see :class:`EvaluationWriter`."""
+    with EvaluationWriter(path) as writer:
+        writer.append(tables)
+        writer.finish(manifest)
 
 
 def read_manifest(path: str | Path) -> Manifest:
@@ -81,6 +182,7 @@ def read_table(path: str | Path, name: str, filters: list[tuple[str, str, Any]] 
     import pyarrow.parquet as pq
 
     try:
-        return pq.read_table(Path(path) / f"{name}.parquet", filters=filters)
+        dictionary = ["data_row"] if name in ("objects", "counts", "iou") else None
+        return pq.read_table(Path(path) / f"{name}.parquet", filters=filters, read_dictionary=dictionary)
     except (OSError, pa.ArrowInvalid) as error:
         raise InputError(f"{path}: the table {name} cannot be read: {error}") from error

@@ -146,6 +146,48 @@ def exact_sums(values: Floats, starts: Ints) -> Floats:
         raise InputError("the values of a metric add up to more than a number can hold") from None
 
 
+SCALE = 1074 + 53
+"""Exponent of the unit that every finite float is a whole number of."""
+
+
+def exact_totals(values: Floats, group: Ints, n: int) -> list[int]:
+    """Exact sums of finite values by group, as whole numbers of ``2 ** -SCALE``: sums of parts can be added.
+
+    Parameters
+    ----------
+    values : ndarray of float64, shape (m,)
+        What is added, each less than 2 ** 20 in size.
+    group : ndarray of int64, shape (m,)
+        Index of each value's group.
+    n : int
+        Number of groups.
+
+    Examples
+    --------
+    >>> totals = exact_totals(np.array([0.1, 0.2, 0.3, 1.0]), np.array([0, 0, 0, 1]), 2)
+    >>> [rounded(total) for total in totals]
+    [0.6, 1.0]
+    """
+    mantissa, exponent = np.frexp(values)
+    # The 53 bits of each value in two halves, whose sums stay exact in 64 bits.
+    whole = (mantissa * 2.0**53).astype(np.int64)
+    low, high = whole & 0x3FFFFFF, whole >> 26
+    totals = [0] * n
+    for one in np.flatnonzero(np.bincount(exponent + SCALE)).tolist() if len(values) else []:
+        at = exponent == one - SCALE
+        for half, shift in ((low, 0), (high, 26)):
+            sums = np.zeros(n, np.int64)
+            np.add.at(sums, group[at], half[at])
+            for index in np.flatnonzero(sums).tolist():
+                totals[index] += int(sums[index]) << (one - 53 + shift)
+    return totals
+
+
+def rounded(total: int) -> float:
+    """A total of :func:`exact_totals` as the nearest float."""
+    return total / (1 << SCALE)
+
+
 def combine(values: Values, key: Ints, methods: Ints) -> Combined:
     """Put together the values that have the same new key.
 

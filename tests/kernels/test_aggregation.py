@@ -19,9 +19,11 @@ from labelmetrics.kernels.aggregation import (
     Values,
     combine,
     exact_sums,
+    exact_totals,
     grouped,
     parents,
     repeated,
+    rounded,
 )
 
 KEY = [[0, 0, -1, -1]]
@@ -118,3 +120,12 @@ def test_grouped_sorts_and_repeated_finds_what_is_there_twice(keys: list[tuple[i
     assert found == {
         one: [i for i, other in enumerate(keys) if other == one] for one in set(keys) if keys.count(one) > 1
     }
+
+
+@given(st.lists(st.tuples(st.integers(0, 2), st.floats(0, 1) | st.floats(-1e5, 1e5)), max_size=30), st.integers(0, 30))
+def test_exact_totals_of_parts_are_those_of_the_whole(drawn, cut):
+    group, values = np.array([g for g, _ in drawn], np.int64), np.array([v for _, v in drawn], np.float64)
+    whole = exact_totals(values, group, 3)
+    parts = [exact_totals(values[part], group[part], 3) for part in (slice(0, cut), slice(cut, None))]
+    assert whole == [sum(pair) for pair in zip(*parts, strict=True)]
+    assert [rounded(total) for total in whole] == [math.fsum(values[group == index]) for index in range(3)]
