@@ -61,6 +61,13 @@ class Fault:
     data_row: str | None = None
     metric_key: str | None = None
 
+    def __post_init__(self) -> None:
+        for name in ("message", "path", "data_row", "metric_key"):
+            text = getattr(self, name)
+            if text is not None and not text.isascii():
+                # Half a character (a lone surrogate) can be told, but not be printed.
+                object.__setattr__(self, name, text.encode(errors="backslashreplace").decode())
+
     def __str__(self) -> str:
         where = self.file or ""
         if self.line is not None:

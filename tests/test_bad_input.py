@@ -203,9 +203,49 @@ def test_a_long_line_is_read_and_a_longer_one_is_not(case: Case) -> None:
     case.refused(GOOD + ndjson(box_line("b", uuid="x" * (65 << 20))), GOOD, "gt:2: ", "longer than 64 MiB")
 
 
-def test_huge_integers_are_numbers(case: Case) -> None:
-    far = ndjson(box_line(left=10**30, width=10**29))
-    assert case.counts(far, far) == (1, 0, 0)
+@pytest.mark.parametrize(
+    ("shape", "path"),
+    [
+        ({"bbox": {"left": 10**30, "top": 0, "width": 1, "height": 1}}, "bbox.left"),
+        ({"bbox": {"left": 1e12, "top": 0, "width": 1, "height": 1}}, "bbox"),
+        ({"point": {"x": 1e308, "y": 0}}, "point.x"),
+        ({"line": [{"x": 0, "y": 0}, {"x": 0, "y": -1e308}]}, "line[1].y"),
+        ({"polygon": [{"x": 0, "y": 0}, {"x": 1, "y": 0}, {"x": 1, "y": 1e155}]}, "polygon[2].y"),
+    ],
+)
+def test_coordinates_too_far_away(case: Case, shape: dict[str, Any], path: str) -> None:
+    far = ndjson({"dataRow": {"globalKey": "a"}, "name": "cat", **shape})
+    case.refused(far, GOOD, f"gt:1: $.{path}", "must be", "1000000000000", options=("--buffer", "3"))
+
+
+@pytest.mark.parametrize(
+    ("change", "path"),
+    [
+        ({"name": ""}, "name"),
+        ({"dataRow": {"globalKey": ""}}, "dataRow.globalKey"),
+        ({"classifications": [{"name": "age", "answer": {"name": ""}}]}, "classifications[0].answer.name"),
+    ],
+)
+def test_empty_names(case: Case, change: dict[str, Any], path: str) -> None:
+    message = case.refused(ndjson(box_line() | change), GOOD, f"gt:1: $.{path}: ", "must not be empty [empty]")
+    assert "1 line cannot be read" in message
+
+
+def test_texts_that_are_not_unicode_in_python() -> None:
+    half = "\ud800"
+    line = {"dataRow": {"id": half}, "metricName": half, "metricValue": 1, half: 1}
+    report = lm.validate([line])
+    assert report.by_rule() == {"encoding": 2, "unknown-field": 1}
+    str(report).encode()
+    with pytest.raises(lm.InputError) as caught:
+        lm.evaluate([{"dataRow": {"id": half}, "name": half, "point": {"x": 1, "y": 2}}], [])
+    str(caught.value).encode()
+
+
+def test_a_line_that_is_no_annotation_has_one_fault(case: Case) -> None:
+    table = ndjson({"id": "a", "width": 3, "height": 4, "media": "x", "split": None, "city": "Graz"})
+    message = case.refused(table, GOOD, "gt:1: $: is no annotation: none of its fields is one (id, width, height,")
+    assert message.count("gt:1") == 1
 
 
 def test_files_that_are_not_files(case: Case) -> None:

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import sys
 from importlib import import_module
+from itertools import pairwise
 
 import click
 
 from labelmetrics import __version__
 from labelmetrics.cli._messages import Messages, reporting
+from labelmetrics.words import near
 
 __all__ = ["COMMANDS", "labelmetrics", "main"]
 
@@ -30,6 +32,19 @@ class Program(click.Group):
             return None
         command: click.Command = import_module(f"labelmetrics.cli.{cmd_name}").command
         return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args[0] not in COMMANDS and not args[0].startswith("-"):
+            ctx.fail(f"there is no command {args[0]!r}{near(args[0], COMMANDS)}")
+        return super().resolve_command(ctx, args)
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        # Options that cannot be parsed set nothing, not even how messages are written.
+        if "--log-format=json" in args or ("--log-format", "json") in pairwise(args):
+            ctx.ensure_object(Messages).log_format = "json"
+        return super().parse_args(ctx, args)
 
     def invoke(self, ctx: click.Context) -> object:
         with reporting(ctx.ensure_object(Messages)):

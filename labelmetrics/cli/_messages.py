@@ -139,8 +139,13 @@ def reporting(messages: Messages) -> Iterator[None]:
         warnings.showwarning = lambda message, *rest, **more: messages.warning(str(message))
         try:
             yield
-        except (click.ClickException, click.exceptions.Exit):
+        except click.exceptions.Exit:
             raise
+        except click.ClickException as error:
+            if messages.log_format == "text":
+                raise
+            messages.error(error.format_message())
+            raise click.exceptions.Exit(error.exit_code) from None
         except BrokenPipeError:
             # Whoever read our output has seen enough. Python would complain when it flushes at its end.
             with contextlib.suppress(OSError, ValueError):
@@ -164,5 +169,7 @@ def _text(error: Exception) -> str:
             return str(error)
         case OSError(filename=str() as name, strerror=str() as reason):
             return f"{name}: {reason}"
+        case OSError(strerror=str() as reason):
+            return f"the output cannot be written: {reason}"  # files that are read have names
         case _:
             return f"unexpected {type(error).__name__}: {error} (--debug shows where; please report it)"

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from labelmetrics.kernels import rle
 from labelmetrics.kernels.batch import Kind, NestedAnswer
+from labelmetrics.types.base import FARTHEST
 from labelmetrics.types.video import MAX_FRAMES
 
 _VECTORS = ("bounding_box", "polygon", "line", "point")
@@ -53,8 +54,8 @@ def mapping(value: Any, path: str) -> dict[str, Any]:
 def numbers(value: Any, keys: tuple[str, ...], path: str) -> tuple[float, ...]:
     for key in keys:
         number: Any = value.get(key) if isinstance(value, dict) else None
-        if type(number) not in (int, float) or not np.isfinite(number):
-            raise Bad(f"{path}.{key}", "expected a number")
+        if type(number) not in (int, float) or not abs(number) <= FARTHEST:
+            raise Bad(f"{path}.{key}", f"expected a number between {-FARTHEST:g} and {FARTHEST:g}")
     return tuple(float(value[key]) for key in keys)
 
 

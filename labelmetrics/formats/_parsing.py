@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Mapping
+from itertools import islice
 from typing import Annotated, Any, NamedTuple
 
 import orjson
@@ -32,6 +34,8 @@ __all__ = ["BENCHMARK", "Parsed", "parse_json", "parse_line"]
 UNSUPPORTED = ("relationship", "messageEvaluationTask")
 """Fields that make a line of a kind that no metric reads."""
 BENCHMARK = "isBenchmarkReferenceLabel"
+SHOWN = 5
+"""Unknown fields that a message names."""
 
 _SCORES = frozenset({"confidence", "customMetrics"})
 _FEATURE = frozenset({"name", "schemaId"})
@@ -157,6 +161,9 @@ def parse_line(line: Mapping[str, Any]) -> list[Parsed]:
         message = f"expected an object, got {kind_of_value(line)}"
         raise _refused([Fault(rule="type", message=message, path="$")])
     row = _shown_row(line)
+    if line and _LINE.isdisjoint(line) and not any(kind in line for kind in UNSUPPORTED):
+        names = ", ".join(map(str, islice(line, SHOWN))) + (", ..." if len(line) > SHOWN else "")
+        raise _refused([Fault(rule="kind", message=f"is no annotation: none of its fields is one ({names})", path="$")])
     for kind in UNSUPPORTED:
         if kind in line:
             message = f"lines of the kind {kind} hold nothing that a metric reads"
@@ -352,7 +359,7 @@ def _path(place: tuple[str | int, ...]) -> str:
         if isinstance(part, int):
             text += f"[{part}]"
         else:
-            text += f".{part}" if re.fullmatch(r"[A-Za-z_]\w*", part) else f"[{orjson.dumps(part).decode()}]"
+            text += f".{part}" if re.fullmatch(r"[A-Za-z_]\w*", part) else f"[{json.dumps(part, ensure_ascii=False)}]"
     return text
 
 
@@ -376,6 +383,10 @@ def _fault(details: ErrorDetails, data_row: str | None) -> Fault:
         message, rule = f"unknown field {place[-1]}", "unknown-field"
     elif kind in _EXPECTED:
         message = f"expected {_EXPECTED[kind]}, got {_described(details['input'])}"
+    elif kind == "string_unicode":
+        message, rule = "holds half a character (a lone surrogate)", "encoding"
+    elif kind == "string_too_short":
+        message, rule = "must not be empty", "empty"
     elif message.startswith("Input should "):
         message = message.replace("Input should ", "must ", 1) + _got(details["input"])
     if kind.endswith(("_type", "_parsing")):

@@ -19,6 +19,7 @@ from labelmetrics.errors import Fault, InputError, SettingError
 from labelmetrics.formats._source import data_row_table, read_bytes
 from labelmetrics.kernels import rle
 from labelmetrics.kernels.batch import Coded, Columns, DataRowKey, Kind, Shapes
+from labelmetrics.types.base import FARTHEST
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -293,8 +294,8 @@ class _Rows:
             self.fault(row, "bbox", f"negative size: {width:g} wide, {height:g} high", "negative-size")
         with np.errstate(over="ignore"):
             box[:, 2:] += box[:, :2]
-        for row in np.flatnonzero(~np.isfinite(box).all(1)).tolist():
-            self.fault(row, "bbox", "expected finite numbers", "range")
+        for row in np.flatnonzero(~(np.abs(box) <= FARTHEST).all(1)).tolist():
+            self.fault(row, "bbox", f"expected numbers between {-FARTHEST:g} and {FARTHEST:g}", "range")
         if from_mask:
             box[from_mask] = self.masks(from_mask, sizes)[1]
         return box

@@ -14,6 +14,7 @@ from pydantic import ValidationError
 
 from labelmetrics.errors import AnnotationError, Fault
 from labelmetrics.kernels.batch import Coded, Columns, DataRowKey, Kind, NestedAnswer, Shapes
+from labelmetrics.types.base import FARTHEST
 
 METRICS = frozenset({"ScalarMetric", "ConfusionMatrixMetric"})
 
@@ -205,7 +206,7 @@ class AnnotationBuilder:
         """Kind, box and index into the store of a geometry."""
         if "Rectangle" in names:
             xs, ys = sorted((value.start.x, value.end.x)), sorted((value.start.y, value.end.y))
-            return Kind.BOX, _finite((xs[0], ys[0], xs[1], ys[1])), -1
+            return Kind.BOX, _near((xs[0], ys[0], xs[1], ys[1])), -1
         if "Mask" in names:
             from pycocotools import mask as coco
 
@@ -215,7 +216,7 @@ class AnnotationBuilder:
         if names & {"Polygon", "Point", "Line"}:
             import shapely
 
-            points = _finite([(point.x, point.y) for point in ([value] if "Point" in names else value.points)])
+            points = _near([(point.x, point.y) for point in ([value] if "Point" in names else value.points)])
             geometry: Any
             if "Polygon" in names:
                 kind, geometry = Kind.POLYGON, shapely.Polygon(points)
@@ -313,9 +314,9 @@ def _own_video_object(annotation: Any) -> Any:
     )
 
 
-def _finite(numbers: Any) -> Any:
-    if not np.isfinite(numbers).all():
-        raise _NotComparable("its coordinates must be finite numbers")
+def _near(numbers: Any) -> Any:
+    if not (np.abs(numbers) <= FARTHEST).all():
+        raise _NotComparable(f"its coordinates must be numbers between {-FARTHEST:g} and {FARTHEST:g}")
     return numbers
 
 

@@ -22,6 +22,7 @@ from labelmetrics.formats.manifest import Manifest, Provenance
 from labelmetrics.formats.output import write_chunks
 from labelmetrics.limits import RESERVED_METRIC_NAMES
 from labelmetrics.types import ConfusionMatrixAggregation, RectangleUnit, ScalarMetricAggregation
+from labelmetrics.types.base import FARTHEST
 
 __all__ = ["schemas", "write_schemas"]
 
@@ -30,7 +31,9 @@ Schema = dict[str, Any]
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 TEXT: Schema = {"type": "string"}
+NAME: Schema = {"type": "string", "minLength": 1}
 NUMBER: Schema = {"type": "number"}
+COORDINATE: Schema = {"type": "number", "minimum": -FARTHEST, "maximum": FARTHEST}
 COUNT: Schema = {"type": "integer", "minimum": 0}
 SHARE: Schema = {"type": "number", "minimum": 0, "maximum": 1}
 NONE: Schema = {"type": "null"}
@@ -161,8 +164,8 @@ def _keyed(value: Schema) -> Schema:
 
 
 SCORES = {"confidence": _or_null(SHARE), "customMetrics": _or_null(_list(_ref("customMetric")))}
-FEATURE = {"name": _or_null(TEXT), "schemaId": _or_null(TEXT)}
-NAMED: Schema = {"anyOf": [_has("name", TEXT), _has("schemaId", TEXT)]}
+FEATURE = {"name": _or_null(NAME), "schemaId": _or_null(NAME)}
+NAMED: Schema = {"anyOf": [_has("name", NAME), _has("schemaId", NAME)]}
 LINE = {"uuid": _or_null(TEXT), "dataRow": _ref("dataRow"), BENCHMARK: {"type": "boolean"}}
 NESTED = {"classifications": _or_null(_list(_ref("classification")))}
 
@@ -178,9 +181,9 @@ def _definitions() -> dict[str, Schema]:
     ]
     options = _list(_ref("option"))
     return {
-        "dataRow": _object({"id": _or_null(TEXT), "globalKey": _or_null(TEXT)}, anyOf=only),
+        "dataRow": _object({"id": _or_null(NAME), "globalKey": _or_null(NAME)}, anyOf=only),
         "customMetric": _object({"name": TEXT, "value": NUMBER}, ("name", "value")),
-        "point": _object({"x": NUMBER, "y": NUMBER}, ("x", "y")),
+        "point": _object({"x": COORDINATE, "y": COORDINATE}, ("x", "y")),
         "geometry": {"oneOf": [_has(name, {}) for name in _geometries()]},
         "option": _object({**FEATURE, **SCORES, **NESTED}, **NAMED),
         "answer": {"anyOf": [TEXT, _ref("option"), options]},
@@ -198,8 +201,8 @@ def _nested_in_texts() -> Schema:
 
 def _geometries() -> dict[str, Schema]:
     size = _list(COUNT) | {"minItems": 2, "maxItems": 2}
-    side = {"type": "number", "minimum": 0}
-    sides = {"top": NUMBER, "left": NUMBER, "height": side, "width": side}
+    side = {"type": "number", "minimum": 0, "maximum": FARTHEST}
+    sides = {"top": COORDINATE, "left": COORDINATE, "height": side, "width": side}
     colour = {"anyOf": [COLOUR, NONE, RGB, _list(COLOUR) | {"minItems": 1, "maxItems": 1}]}
     page = {"type": "integer", "minimum": 1}
     selection = {"tokenIds": _list(TEXT), "groupId": TEXT, "page": page}
@@ -228,9 +231,9 @@ def _metric_line() -> Schema:
         "".join(f"[{letter}{letter.upper()}]" if letter.isalpha() else letter for letter in re.escape(name))
         for name in sorted(RESERVED_METRIC_NAMES)
     )
-    name = {**TEXT, "not": {"pattern": rf"^\s*({reserved})\s*$"}}
+    name = {**NAME, "not": {"pattern": rf"^\s*({reserved})\s*$"}}
     counts = _list(COUNT) | {"minItems": 4, "maxItems": 4}
-    about = {**LINE, "featureName": _or_null(TEXT), "subclassName": _or_null(TEXT)}
+    about = {**LINE, "featureName": _or_null(NAME), "subclassName": _or_null(NAME)}
 
     def line(value: Schema, aggregations: Any, name: Schema, required: tuple[str, ...] = ()) -> Schema:
         properties = {
@@ -286,7 +289,7 @@ def _annotation_line() -> Schema:
     ids = dict.fromkeys(("schemaId", "featureSchemaId"), _or_null(TEXT))
     masks = {
         "frames": _list(_object(image, ("index",), anyOf=shown)),
-        "instances": _list(_object({"colorRGB": RGB, "name": TEXT, **ids}, ("colorRGB", "name"))),
+        "instances": _list(_object({"colorRGB": RGB, "name": NAME, **ids}, ("colorRGB", "name"))),
     }
     return {
         "anyOf": [

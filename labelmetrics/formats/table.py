@@ -14,6 +14,7 @@ from labelmetrics.kernels.batch import Bools, Coded, Columns, DataRowKey, Floats
 from labelmetrics.kernels.matching import expand
 from labelmetrics.kernels.rle import check
 from labelmetrics.types import RectangleUnit
+from labelmetrics.types.base import FARTHEST
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -163,7 +164,9 @@ def is_sound(table: pa.Table) -> bool:
         rows.given("name") | rows.given("schemaId"),
         shapes == 1,
     ]
-    if not all(check.all() for check in checks) or not _are_places(rows):
+    names = [rows.columns["dataRow"].field(kind) for kind in ("id", "globalKey")]
+    names += [rows.columns[name] for name in ("name", "schemaId") if name in rows.columns]
+    if not all(check.all() for check in checks) or not _are_places(rows) or not all(map(_are_filled, names)):
         return False
     chosen = rows.given("answer") | rows.given("answer_list")
     if "classifications" in rows.columns and chosen.any():
@@ -194,33 +197,40 @@ def _complete(column: pa.Array, *fields: str) -> bool:
     return all(present.field(name).null_count == 0 for name in fields)
 
 
-def _finite(column: pa.Array, *fields: str) -> bool:
+def _finite(column: pa.Array, *fields: str, most: float = np.finfo(float).max) -> bool:
     present = column.drop_null()
     return all(
         present.field(name).null_count == 0
-        and bool(np.isfinite(present.field(name).to_numpy(zero_copy_only=False)).all())
+        and bool((np.abs(present.field(name).to_numpy(zero_copy_only=False)) <= most).all())
         for name in fields
     )
 
 
+def _are_filled(names: pa.Array) -> bool:
+    """Whether no name is empty."""
+    import pyarrow.compute as pc
+
+    return not pc.any(pc.equal(pc.binary_length(names), 0)).as_py()
+
+
 def _is_box(column: pa.Array, rows: _Rows) -> bool:
     present = column.drop_null()
-    if not _finite(present, "top", "left", "height", "width"):
+    if not _finite(present, "top", "left", "height", "width", most=FARTHEST):
         return False
     left, top, width, height = (present.field(name).to_numpy() for name in ("left", "top", "width", "height"))
-    with np.errstate(over="ignore"):
-        return all(
-            bool((size >= 0).all() and np.isfinite(start + size).all())
-            for start, size in ((left, width), (top, height))
-        )
+    return all(
+        bool((size >= 0).all() and (start + size <= FARTHEST).all()) for start, size in ((left, width), (top, height))
+    )
+
+
+def _is_point(column: pa.Array, rows: _Rows) -> bool:
+    return _finite(column, "x", "y", most=FARTHEST)
 
 
 def _are_points(least: int) -> Callable[[pa.Array, _Rows], bool]:
     def check(column: pa.Array, rows: _Rows) -> bool:
         _, lengths, points = _nested_lists(column)
-        return (
-            bool((lengths[rows.valid(column)] >= least).all()) and not points.null_count and _finite(points, "x", "y")
-        )
+        return bool((lengths[rows.valid(column)] >= least).all()) and not points.null_count and _is_point(points, rows)
 
     return check
 
@@ -250,6 +260,7 @@ def _is_answer(column: pa.Array, rows: _Rows) -> bool:
     names = {field.name for field in present.type}
     return (
         bool(named.all())
+        and all(_are_filled(present.field(name)) for name in ("name", "schemaId"))
         and _is_confidence(present.field("confidence"), rows)
         and _is_metrics(present.field("customMetrics"), rows)
         and ("classifications" not in names or _are_classifications(present.field("classifications"), rows))
@@ -268,9 +279,10 @@ def _are_classifications(column: pa.Array, rows: _Rows) -> bool:
     if items.null_count:
         return False
     answers = [items, items.field("answer"), items.field("answer_list").flatten()]
-    if not all(_is_plain(part.field(name)) for part in answers for name in ("name", "schemaId")):
+    names = [part.field(name) for part in answers for name in ("name", "schemaId")]
+    if any(map(_has_separator, [*names, items.field("answer_text")])):
         return False
-    if _has_separator(items.field("answer_text")):
+    if not all(_are_filled(items.field(name)) for name in ("name", "schemaId")):
         return False
     given = [rows.valid(items.field(name)) for name in ("answer", "answer_list", "answer_text")]
     named = rows.valid(items.field("name")) | rows.valid(items.field("schemaId"))
@@ -283,18 +295,10 @@ def _are_classifications(column: pa.Array, rows: _Rows) -> bool:
     )
 
 
-def _is_plain(names: pa.Array) -> bool:
-    """Whether no name is empty, which would look like none when they are joined, or holds a separator."""
-    import pyarrow.compute as pc
-
-    distinct = names.drop_null().unique()
-    return not pc.any(pc.equal(distinct, "")).as_py() and not _has_separator(distinct)
-
-
 def _has_separator(texts: pa.Array) -> bool:
     import pyarrow.compute as pc
 
-    return bool(pc.any(pc.match_substring_regex(texts, SEPARATORS)).as_py())
+    return bool(pc.any(pc.match_substring_regex(texts.drop_null().unique(), SEPARATORS)).as_py())
 
 
 def _is_selection(column: pa.Array, rows: _Rows) -> bool:
@@ -319,7 +323,7 @@ _CHECKS: dict[str, Callable[[Any, _Rows], bool]] = {
     "classifications": _are_classifications,
     "bbox": _is_box,
     "polygon": _are_points(3),
-    "point": lambda column, rows: _finite(column, "x", "y"),
+    "point": _is_point,
     "line": _are_points(2),
     "mask": _is_mask,
     "location": _is_location,

@@ -120,6 +120,11 @@ class Vocabulary:
             subclasses = sorted(set(nested.values()))
         if len(subclasses) < len(nested):
             raise _same_subclass(nested)
+        if "" in features or "" in subclasses:
+            raise AnnotationError(
+                "a name is empty",
+                [Fault(rule="name", message="a feature or an answer has a name without a character")],
+            )
         return cls(
             features=features,
             is_classification=np.array([meaning[name][0] for name in features], bool),

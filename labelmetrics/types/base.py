@@ -31,6 +31,9 @@ __all__ = ["Annotation", "Confidence", "Count", "CustomMetric", "DataRow", "Feat
 
 T = TypeVar("T")
 
+FARTHEST = 1e12
+"""Greatest coordinate, either way: far beyond any image, and far within what areas can be computed of."""
+
 # The names that are not simply the camel case of the Python name.
 _WIRE_NAMES = {
     "color_rgb": "colorRGB",
@@ -104,12 +107,14 @@ def _key(value: object) -> float:
 
 
 Finite = Annotated[float, BeforeValidator(_finite), Field(allow_inf_nan=False)]
+Coordinate = Annotated[float, BeforeValidator(_finite), Field(ge=-FARTHEST, le=FARTHEST)]
 Confidence = Annotated[float, BeforeValidator(_finite), Field(ge=0, le=1)]
 ConfidenceKey = Annotated[float, BeforeValidator(_key), Field(ge=0, le=1)]
 Count = Annotated[int, BeforeValidator(_whole), Field(ge=0)]
 PageNumber = Annotated[int, BeforeValidator(_whole), Field(ge=1)]
 Flag = StrictBool
 Text = Annotated[str, Field(strict=True)]
+Name = Annotated[str, Field(strict=True, min_length=1)]
 
 
 def none_is_empty(value: object) -> object:
@@ -229,8 +234,8 @@ class Scored(Model):
 class Feature(Model):
     """What belongs to a feature of the ontology: known by name, by schema id, or both."""
 
-    name: Text | None = None
-    feature_schema_id: Text | None = None
+    name: Name | None = None
+    feature_schema_id: Name | None = None
 
     @model_validator(mode="after")
     def _is_named(self) -> Self:
@@ -257,8 +262,8 @@ class DataRow(Model):
     {'id': 'cktiom8osh4210ytmevuk7lfh'}
     """
 
-    id: Text | None = None
-    global_key: Text | None = None
+    id: Name | None = None
+    global_key: Name | None = None
 
     @model_validator(mode="before")
     @classmethod

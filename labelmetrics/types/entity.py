@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar, Self
 
-from pydantic import SerializationInfo, SerializerFunctionWrapHandler, model_serializer, model_validator
+from pydantic import Field, SerializationInfo, SerializerFunctionWrapHandler, model_serializer, model_validator
 from pydantic_core import PydanticCustomError
 
 from labelmetrics.types.base import Count, Model, PageNumber, Text
@@ -87,6 +87,8 @@ class DocumentEntity(Geometry):
     ----------
     text_selections : list of DocumentTextSelection
         The tokens, page by page.
+    name : str, optional
+        Not used: examples of the Labelbox SDK give it, and the annotation has the name that counts.
 
     Examples
     --------
@@ -97,6 +99,7 @@ class DocumentEntity(Geometry):
 
     wire_key: ClassVar[str] = "textSelections"
     text_selections: list[DocumentTextSelection]
+    name: Text | None = Field(None, exclude=True, repr=False)
 
     @model_validator(mode="before")
     @classmethod

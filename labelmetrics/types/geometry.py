@@ -21,7 +21,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 from typing_extensions import TypedDict
 
-from labelmetrics.types.base import Count, Finite, Model
+from labelmetrics.types.base import Coordinate, Count, Model
 
 if TYPE_CHECKING:
     import shapely as shp
@@ -51,8 +51,8 @@ class Point(Geometry):
     """
 
     wire_key: ClassVar[str] = "point"
-    x: Finite
-    y: Finite
+    x: Coordinate
+    y: Coordinate
 
     def __repr_args__(self) -> list[tuple[str | None, Any]]:
         shown: list[tuple[str | None, Any]] = [("x", self.x), ("y", self.y)]
@@ -169,10 +169,10 @@ class WireBox(TypedDict):
     """A rectangle as lines of NDJSON hold it."""
 
     __pydantic_config__ = ConfigDict(extra="forbid")  # type: ignore[misc]
-    top: Finite
-    left: Finite
-    height: Annotated[Finite, Field(ge=0)]
-    width: Annotated[Finite, Field(ge=0)]
+    top: Coordinate
+    left: Coordinate
+    height: Annotated[Coordinate, Field(ge=0)]
+    width: Annotated[Coordinate, Field(ge=0)]
 
 
 _WIRE_BOX: TypeAdapter[WireBox] = TypeAdapter(WireBox)

@@ -9,7 +9,7 @@ from pydantic_core import PydanticCustomError
 
 from labelmetrics.errors import DataRowError
 from labelmetrics.types.annotation import ObjectAnnotation
-from labelmetrics.types.base import DataRow, Flag, Model, Text
+from labelmetrics.types.base import DataRow, Flag, Model, Name, Text
 from labelmetrics.types.classification import ClassificationAnnotation
 from labelmetrics.types.metric import ConfusionMatrixMetric, ScalarMetric
 from labelmetrics.types.video import VideoClassificationAnnotation, VideoMaskAnnotation, VideoObjectAnnotation
@@ -51,8 +51,8 @@ class GenericDataRowData(Model):
     ('id', 'cktiom8osh4210ytmevuk7lfh')
     """
 
-    uid: Text | None = None
-    global_key: Text | None = None
+    uid: Name | None = None
+    global_key: Name | None = None
     external_id: Text | None = None
     url: Text | None = None
     media_attributes: dict[str, Any] | None = None

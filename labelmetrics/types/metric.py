@@ -13,7 +13,7 @@ from pydantic_core import PydanticCustomError
 from pydantic_core.core_schema import ValidatorFunctionWrapHandler
 
 from labelmetrics.limits import RESERVED_METRIC_NAMES
-from labelmetrics.types.base import Annotation, ConfidenceKey, Count, Finite, Text, either
+from labelmetrics.types.base import Annotation, ConfidenceKey, Count, Finite, Name, either
 
 __all__ = [
     "ConfusionMatrixAggregation",
@@ -97,13 +97,13 @@ def _not_reserved(name: str) -> str:
     return name
 
 
-MetricName = Annotated[Text, AfterValidator(_not_reserved)]
+MetricName = Annotated[Name, AfterValidator(_not_reserved)]
 
 
 class _Metric(Annotation):
     metric_name: MetricName | None = None
-    feature_name: Text | None = None
-    subclass_name: Text | None = None
+    feature_name: Name | None = None
+    subclass_name: Name | None = None
 
     @model_validator(mode="after")
     def _subclass_has_feature(self) -> Self:

@@ -28,6 +28,7 @@ from labelmetrics.types.base import (
     Feature,
     Flag,
     Model,
+    Name,
     Text,
     fail,
     line_errors,
@@ -164,7 +165,7 @@ class MaskInstance(Feature):
     """
 
     color_rgb: Annotated[tuple[int, int, int], BeforeValidator(colour)]
-    name: Text
+    name: Name
     feature_schema_id: Text | None = Field(
         None, validation_alias=AliasChoices("schemaId", "featureSchemaId"), serialization_alias="featureSchemaId"
     )

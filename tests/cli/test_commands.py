@@ -541,6 +541,31 @@ def test_messages_as_json(demo: Path, tmp_path: Path) -> None:
     assert [fault["line"] for fault in line["faults"]] == [1, 2, 1, 2]
 
 
+@pytest.mark.parametrize(
+    ("command", "expected"),
+    [
+        (("evaluate", "absent", "absent", "--log-format", "json"), "'absent' does not exist"),
+        (("evaluate", "--colour", "--log-format=json"), "No such option"),
+        (("evalute", "--log-format", "json"), "there is no command 'evalute'; near it: evaluate"),
+    ],
+)
+def test_wrong_usage_as_json(command: tuple[str, ...], expected: str) -> None:
+    result = run(*command)
+    assert result.exit_code == 2
+    (line,) = map(json.loads, result.stderr.splitlines())
+    assert line["level"] == "error"
+    assert expected in line["message"]
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is full")
+def test_an_output_that_is_full(demo: Path) -> None:
+    command = [sys.executable, "-m", "labelmetrics", "lines", str(demo / "results.lmeval"), "--over-limit", "keep"]
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr == "Error: the output cannot be written: No space left on device\n"
+
+
 def test_warnings_are_lines(tmp_path: Path) -> None:
     point = ndjson({"dataRow": {"id": "a"}, "name": "nose", "point": {"x": 1, "y": 1}})
     (tmp_path / "p").write_bytes(point)

@@ -229,12 +229,13 @@ class TestErrors:
         assert (fault.path, fault.data_row, fault.rule) == ("$[1]", "id:r1", "annotation")
 
     @pytest.mark.parametrize("kind", ["Point", "Rectangle", "Line", "Polygon"])
-    def test_coordinates_that_are_no_numbers(self, kind: str) -> None:
+    @pytest.mark.parametrize("far", [float("nan"), float("inf"), -1e308])
+    def test_coordinates_that_are_no_numbers(self, kind: str, far: float) -> None:
         # Foreign objects are not validated.
-        bad, good = (SimpleNamespace(x=x, y=1.0) for x in (float("nan"), 1.0))
+        bad, good = (SimpleNamespace(x=x, y=1.0) for x in (far, 1.0))
         value = type(kind, (), {"start": bad, "end": good, "points": [good, bad, good], "x": bad.x, "y": 1.0})()
         foreign = SimpleNamespace(name="cat", feature_schema_id=None, value=value, classifications=[])
-        with pytest.raises(AnnotationError, match="coordinates must be finite"):
+        with pytest.raises(AnnotationError, match="coordinates must be numbers between"):
             columns_of([foreign])
 
 

@@ -243,3 +243,17 @@ def test_import_is_light():
     code = f"import labelmetrics.types, sys; print([name for name in {heavy} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_a_document_entity_may_be_named() -> None:
+    selection = DocumentTextSelection(tokenIds=["t1"], groupId="g1", page=1)
+    named = DocumentEntity(name="word", textSelections=[selection])
+    plain = DocumentEntity(text_selections=[selection])
+    assert named.model_dump(by_alias=True) == plain.model_dump(by_alias=True)
+    assert repr(named) == repr(plain)
+
+
+@pytest.mark.parametrize("fields", [{"uid": ""}, {"global_key": ""}])
+def test_keys_of_data_rows_are_not_empty(fields: dict[str, str]) -> None:
+    with pytest.raises(ValidationError, match="at least 1 character"):
+        ImageData(**fields)

@@ -22,7 +22,7 @@ from labelmetrics.types.metric import key_digest, metric_uuid
 
 SCALARS = st.floats(allow_nan=False, allow_infinity=False)
 COUNTS = st.lists(st.integers(0, 10**12), min_size=4, max_size=4)
-NAMES = st.text(max_size=8)
+NAMES = st.text(min_size=1, max_size=8)
 
 
 def keyed(values):
