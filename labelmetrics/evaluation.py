@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from itertools import compress
+from itertools import compress, groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -17,6 +17,7 @@ from labelmetrics.confusion import ConfusionTable, confusion_table
 from labelmetrics.errors import Fault, InputError, SettingError
 from labelmetrics.explanation import Explanation, explain
 from labelmetrics.formats.bad_lines import BadLines, OnBadLine
+from labelmetrics.formats.custom_metrics import check_custom, check_values, key_of, place_of
 from labelmetrics.formats.data_rows import SPLITS, Missing, Rows, diagonals, settle
 from labelmetrics.formats.evaluation_tables import (
     counts_table,
@@ -29,15 +30,19 @@ from labelmetrics.formats.inputs import Format, Geometry, read_sides
 from labelmetrics.formats.lmeval import TABLES, read_manifest, read_table, write_folder
 from labelmetrics.formats.manifest import Counts, Digests, Manifest, Provenance, Settings
 from labelmetrics.formats.metric_columns import (
+    BUILT_IN,
     Level,
     MetricColumns,
     OverLimit,
+    built_in_names,
     check_limit,
     lines_of,
     metric_columns,
+    names_of,
 )
+from labelmetrics.formats.metric_lines import each_line
 from labelmetrics.formats.ndjson import parse_line
-from labelmetrics.formats.output import write_chunks
+from labelmetrics.formats.output import check_ending, write_chunks, write_table
 from labelmetrics.formats.provenance import sidecar
 from labelmetrics.formats.rebuild import annotations_by_row
 from labelmetrics.kernels.batch import Bools, Columns, DataRowKey
@@ -53,6 +58,7 @@ from labelmetrics.limits import Limits
 from labelmetrics.matches import Matches
 from labelmetrics.summary import Summary
 from labelmetrics.types import ConfusionMatrixMetric, GenericDataRowData, Label, ScalarMetric
+from labelmetrics.words import counted, near
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -62,7 +68,6 @@ __all__ = ["Evaluation", "evaluate", "load"]
 Metric = ScalarMetric | ConfusionMatrixMetric
 CustomMetric = Callable[[list[Any], list[Any]], Iterable[Metric]]
 Progress = Callable[[str, float], object]
-BUILT_IN = ("confusion_matrix", "miou")
 
 
 def evaluate(
@@ -160,6 +165,12 @@ def evaluate(
     """
     report = progress or (lambda step, share: None)
     thresholds = read_thresholds(iou)
+    if callable(custom) or not isinstance(custom, Iterable):
+        raise SettingError(f"custom is a list of functions: write custom=[{_name(custom)}]")
+    functions = list(custom)
+    for function in functions:
+        if not callable(function):
+            raise SettingError(f"custom is a list of functions, got {function!r}")
     log = BadLines(on_bad_line, max_bad_lines, bad_lines)
     report("reading", 0.0)
     sides = read_sides(
@@ -208,11 +219,14 @@ def evaluate(
         geometry=geometry,
         format=format,
     )
-    report("custom metrics", 0.8)
+    if functions:
+        report("custom metrics", 0.8)
+    found = _run_custom(functions, truth, guess, rows)
+    check_custom(found, results, rows.kind)
     evaluation = Evaluation(
         data_rows=rows.table,
         manifest=_manifest(results, settings, rows, (truth, guess)),
-        custom=_run_custom(custom, truth, guess, rows),
+        custom=found,
         _tables=_Compared(results, comparison, (truth, guess), [sides.ordered or not one for one in sides.canonical]),
     )
     report("done", 1.0)
@@ -251,7 +265,7 @@ def load(path: str | Path) -> Evaluation:
     table = read_table(path, "data_rows")
     lines = read_table(path, "metrics").column("line").to_pylist()
     try:
-        custom = [(line["dataRow"][manifest.key_kind], _metric(line)) for line in map(orjson.loads, lines)]
+        custom = [(line["dataRow"][manifest.key_kind], _metric(line)[1]) for line in map(orjson.loads, lines)]
     except (KeyError, ValueError) as error:
         raise InputError(f"{path}: its custom metrics cannot be read: {error}") from error
     rows = table.column(manifest.key_kind).to_pylist()
@@ -323,8 +337,8 @@ class Evaluation:
     def __repr__(self) -> str:
         counts = self.manifest.counts
         return (
-            f"<Evaluation of {counts.data_rows:,} data rows: {counts.ground_truths:,} ground truths, "
-            f"{counts.predictions:,} predictions, {counts.features:,} features>"
+            f"<Evaluation of {counted(counts.data_rows, 'data row')}: {counted(counts.ground_truths, 'ground truth')}, "
+            f"{counted(counts.predictions, 'prediction')}, {counted(counts.features, 'feature')}>"
         )
 
     def _repr_html_(self) -> str:
@@ -335,7 +349,7 @@ class Evaluation:
         if iou is None:
             return 0
         if iou not in thresholds:
-            raise SettingError(f"iou {iou} was not evaluated; there is {', '.join(f'{t:g}' for t in thresholds)}")
+            raise SettingError(f"iou {iou!r} was not evaluated; there is {', '.join(f'{t:g}' for t in thresholds)}")
         return thresholds.index(iou)
 
     def summary(self, *, iou: float | None = None, confidence: float | None = None, nearest: bool = False) -> Summary:
@@ -414,12 +428,16 @@ class Evaluation:
         """Key of a data row of this evaluation, given in any of its forms."""
         found = self._row_keys.get(text)
         if found is None:
-            import difflib
-
-            near = difflib.get_close_matches(text, self._rows, n=3)
-            hint = f"; near it are {', '.join(near)}" if near else ""
-            raise SettingError(f"there is no data row {text!r} in this evaluation{hint}")
+            raise SettingError(f"there is no data row {text!r} in this evaluation{self._hint(text)}")
         return found
+
+    def _hint(self, text: str) -> str:
+        """What may have been meant by a key that no data row has."""
+        kind, _, _ = text.partition(":")
+        if kind in ("id", "globalKey") and self.data_rows.column(kind).null_count == len(self.data_rows):
+            example = "".join(f", such as {self.key_kind}:{row}" for row in self._rows[:1])
+            return f": its data rows have no {kind}, name them by {self.key_kind}{example}"
+        return near(text, self._rows)
 
     def confusion_table(self, *, iou: float | None = None) -> ConfusionTable:
         """Class by class: what ground truths were predicted as, with background, matched regardless of class.
@@ -479,31 +497,39 @@ class Evaluation:
         for row in self.data_rows.to_pylist():
             yield {**row, "metadata": orjson.loads(row["metadata"]) if row["metadata"] else {}}
 
-    def with_metrics(self, lines: Iterable[Mapping[str, Any] | Metric]) -> Evaluation:
-        """Add metric annotations; one with a key that is there already replaces it.
+    def with_metrics(self, lines: Any) -> Evaluation:
+        """Add metric annotations; one with a key that an earlier call has added replaces it.
 
         Parameters
         ----------
-        lines : iterable of mapping or metric
-            Metric lines, or metric models with ``data_row``.
+        lines : path, or iterable of paths, lines, metric annotations with ``data_row`` and labels
+            Paths name NDJSON (also gzip and zstd); all of it is one input.
 
         Raises
         ------
         InputError
-            A line is no metric line, or its data row is not in the evaluation.
+            A line is no metric line, its data row is not in the evaluation, or its metric key is given twice or is
+            that of a built-in metric; or a metric name has two aggregations.
         """
-        added = []
-        for number, line in enumerate(lines, 1):
-            metric = _metric(line) if isinstance(line, Mapping) else line
-            if not isinstance(metric, ScalarMetric | ConfusionMatrixMetric) or metric.data_row is None:
-                raise InputError(f"item {number} is no metric with a data row")
+        added: dict[tuple[str, ...], tuple[str, Metric]] = {}
+
+        def add(line: Any, file: str | None, number: int) -> None:
+            data_row, metric = _metric(line)
+            shown = str(data_row)
             try:
-                row = self._row_key(":".join(metric.data_row.key))
+                row = self._row_key(shown)
             except SettingError as error:
-                raise InputError(f"item {number}: {error}") from error
-            added.append((row, metric))
-        known = {_key(row, metric): (row, metric) for row, metric in [*self.custom, *added]}
-        return replace(self, custom=list(known.values()))
+                fault = Fault(rule="unknown-data-row", message=str(error), data_row=shown)
+                raise InputError("a data row is not there", [fault]) from error
+            key = key_of(row, metric)
+            if key in added:
+                raise _twice(row, metric, self.key_kind, "the metric key occurs a second time")
+            added[key] = row, metric
+
+        each_line(lines, add)
+        known = {key_of(*item): item for item in self.custom} | added
+        check_custom([*known.values()], self.results, self.key_kind)
+        return replace(self, custom=[*known.values()])
 
     def metric_columns(
         self,
@@ -514,20 +540,26 @@ class Evaluation:
         limits: Limits | None = None,
     ) -> MetricColumns:
         """Metric annotations as columns; parameters as in :meth:`lines`."""
-        names = {metric.metric_name for _, metric in self.custom}
-        wanted = {*BUILT_IN, *names} if metrics is None else {metrics} if isinstance(metrics, str) else set(metrics)
-        unknown = sorted(str(name) for name in wanted - set(BUILT_IN) - names)
+        limits = limits or Limits()
+        names = {metric.metric_name: None for _, metric in self.custom if metric.metric_name is not None}
+        wanted = names_of(metrics, "metrics")
+        if wanted is None:
+            wanted = {*BUILT_IN, *names}
+        known = dict.fromkeys([*BUILT_IN, *built_in_names(self.results.grid), *sorted(names)])
+        unknown = sorted(wanted - known.keys())
         if unknown:
-            known = ", ".join(map(str, [*BUILT_IN, *sorted(filter(None, names))]))
-            raise SettingError(f"unknown metrics {', '.join(unknown)}; there are {known}")
+            raise SettingError(f"unknown metrics {', '.join(unknown)}; there are {', '.join(known)}")
+        custom = [(row, metric) for row, metric in self.custom if metric.metric_name in wanted]
         columns = metric_columns(
             self.results,
             self.key_kind,
-            metrics=wanted,  # type: ignore[arg-type]
-            level=[level] if isinstance(level, str) else level,  # type: ignore[list-item]
-            custom=self.custom,
+            metrics=wanted,
+            level=names_of(level, "level"),
+            custom=custom,
         )
-        return check_limit(columns, limits or Limits(), over_limit, self._support())
+        if over_limit != "keep":
+            check_values(custom, self.key_kind, limits)
+        return check_limit(columns, limits, over_limit, self._support())
 
     def _support(self) -> dict[str, int]:
         groups = self.results.by_feature
@@ -547,44 +579,38 @@ class Evaluation:
         Parameters
         ----------
         metrics : collection of str, optional
-            ``"confusion_matrix"``, ``"miou"``, names of custom metrics; all unless given.
+            ``"confusion_matrix"``, ``"miou"``, names that metrics are written by (``"50pct_iou"``), of custom metrics
+            too; all unless given.
         level : collection of {"data_row", "feature", "subclass"}, optional
             Levels; matrices by feature and mean overlaps by data row unless given.
         over_limit : {"error", "fit", "keep"}
-            What to do about data rows with more metrics than the platform takes.
+            What to do about data rows with more metrics than the platform takes; with ``"keep"``, values of custom
+            metrics may be out of range too.
         limits : Limits, optional
             The platform's limits.
 
         Raises
         ------
         LimitError
-            A data row has too many metrics.
+            A data row has too many metrics, or a custom metric a value out of range.
         SettingError
             A metric or level that does not exist.
         """
         import orjson
 
         columns = self.metric_columns(metrics=metrics, level=level, over_limit=over_limit, limits=limits)
-        for block in columns.blocks():
-            for line in lines_of(block):
-                yield orjson.loads(line.as_py())
+        return (orjson.loads(line.as_py()) for block in columns.blocks() for line in lines_of(block))
 
     def labels(
         self, *, metrics: Collection[str] | None = None, level: Collection[Level] | None = None, **options: Any
     ) -> Iterator[Label]:
         """Iterate over labels that hold the metric annotations of their data row; parameters as in :meth:`lines`."""
-        name = "uid" if self.key_kind == "id" else "global_key"
-        found: list[Metric] = []
-        current: str | None = None
-        for line in self.lines(metrics=metrics, level=level, **options):
-            row = line["dataRow"][self.key_kind]
-            if row != current and found:
-                yield Label(data=GenericDataRowData(**{name: current}), annotations=found)
-                found = []
-            current = row
-            found.append(_metric(line))
-        if found:
-            yield Label(data=GenericDataRowData(**{name: current}), annotations=found)
+        name, kind = ("uid" if self.key_kind == "id" else "global_key"), self.key_kind
+        rows = groupby(self.lines(metrics=metrics, level=level, **options), lambda line: line["dataRow"][kind])
+        return (
+            Label(data=GenericDataRowData(**{name: row}), annotations=[_metric(line)[1] for line in lines])
+            for row, lines in rows
+        )
 
     def write_ndjson(
         self,
@@ -600,13 +626,15 @@ class Evaluation:
         Parameters
         ----------
         path : path
-            The file; packed if it ends in ``.gz`` or ``.zst``; ``"-"`` is standard output, without a sidecar.
+            The file, which ends in ``.ndjson`` or ``.jsonl``, packed with ``.gz`` or ``.zst`` behind it; ``"-"`` is
+            standard output, without a sidecar.
 
         Returns
         -------
         Provenance
             What the sidecar says.
         """
+        check_ending(path, "lines")
         columns = self.metric_columns(metrics=metrics, level=level, over_limit=over_limit, limits=limits)
         sha256 = hashlib.sha256()
 
@@ -636,8 +664,7 @@ class Evaluation:
         The columns are ``uuid``, ``data_row``, ``metric_name``, ``feature_name``, ``subclass_name``, ``value`` (JSON)
         and ``aggregation``.
         """
-        from labelmetrics.formats.output import write_table
-
+        check_ending(path, "table")
         write_table(path, self.metric_columns(**options).table())
 
     def save(self, path: str | Path) -> None:
@@ -646,8 +673,10 @@ class Evaluation:
         Raises
         ------
         InputError
-            Something that is no evaluation file is in the way, or the folder cannot be written.
+            Something that is no evaluation file, or one that holds other files, is in the way; or the folder cannot be
+            written.
         """
+        check_ending(path, "evaluation")
         write_folder(path, self.manifest, self.tables())
 
     def tables(self) -> dict[str, pa.Table]:
@@ -657,7 +686,7 @@ class Evaluation:
         kind = self.key_kind
         lines = [
             _json({"dataRow": {kind: row}} | {k: v for k, v in metric.to_line().items() if k != "dataRow"})
-            for row, metric in sorted(self.custom, key=lambda item: _key(*item))
+            for row, metric in sorted(self.custom, key=lambda item: key_of(*item))
         ]
         tables = {
             "objects": self.objects,
@@ -820,10 +849,10 @@ def _run_custom(
         rows.keys, annotations_by_row(truth, rows.keys), annotations_by_row(guess, rows.keys), strict=True
     ):
         for function in functions:
-            name = getattr(function, "__name__", repr(function))
+            name = _name(function)
             try:
                 metrics = list(function(truths, guesses))
-            except Exception as error:
+            except (Exception, SystemExit) as error:
                 raise InputError(
                     f"the custom metric {name} failed on data row {rows.kind}:{row}: {type(error).__name__}: {error}"
                 ) from error
@@ -835,29 +864,27 @@ def _run_custom(
                     )
                 if metric.metric_name is None:
                     raise InputError(f"the custom metric {name} returned a metric without metric_name")
-                key = _key(row, metric)
+                key = key_of(row, metric)
                 if key in found:
-                    fault = Fault(
-                        rule="duplicate-metric-key",
-                        message=f"{name} gives this metric a second time",
-                        data_row=f"{rows.kind}:{row}",
-                        metric_key="/".join(filter(None, key[1:])),
-                    )
-                    raise InputError("a custom metric is given twice", [fault])
+                    raise _twice(row, metric, rows.kind, f"{name} gives this metric a second time")
                 found[key] = (row, metric)
     return list(found.values())
 
 
-def _key(row: str, metric: Metric) -> tuple[str, ...]:
-    """Metric key; what an upsert replaces."""
-    return (row, metric.metric_name or "", metric.feature_name or "", metric.subclass_name or "")
+def _name(function: Any) -> str:
+    return str(getattr(function, "__name__", repr(function)))
 
 
-def _metric(line: Mapping[str, Any]) -> Metric:
-    metric = parse_line(line)[0].annotation
+def _twice(row: str, metric: Metric, kind: str, message: str) -> InputError:
+    fault = Fault(rule="duplicate-metric-key", message=message, **place_of(row, metric, kind))
+    return InputError("a custom metric is given twice", [fault])
+
+
+def _metric(line: Mapping[str, Any]) -> tuple[DataRowKey, Metric]:
+    data_row, metric = parse_line(line)[0]
     if not isinstance(metric, ScalarMetric | ConfusionMatrixMetric):
-        raise InputError("a line holds no metric")
-    return metric
+        raise InputError("a line holds no metric", [Fault(rule="kind", message="holds no metric", path="$")])
+    return data_row, metric
 
 
 def _json(line: Mapping[str, Any]) -> str:

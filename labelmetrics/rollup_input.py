@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from labelmetrics.errors import DataRowError, Fault, InputError, SettingError
+from labelmetrics.formats.custom_metrics import values_of
 from labelmetrics.formats.data_rows import read_data_rows
 from labelmetrics.formats.known import Uses, mixed_kinds
-from labelmetrics.formats.metric_columns import CLASSIFICATION, MATRIX, MEAN, MIOU
+from labelmetrics.formats.metric_columns import CLASSIFICATION, MATRIX, MEAN, MIOU, built_in_names, names_of
 from labelmetrics.formats.metric_faults import duplicate_keys, two_aggregations
-from labelmetrics.formats.metric_lines import MetricReader, MetricShape, MetricValues, entries, is_metric, lines_of
+from labelmetrics.formats.metric_lines import KEPT, MetricReader, MetricShape, MetricValues, each_line, is_metric
 from labelmetrics.formats.provenance import read_provenance
 from labelmetrics.kernels.aggregation import Method, Values, repeated
 from labelmetrics.kernels.batch import DataRowKey, Ints
@@ -27,8 +28,6 @@ if TYPE_CHECKING:
     from labelmetrics.evaluation import Evaluation
     from labelmetrics.kernels.results import Results
 
-KEPT = 1000
-"""Faults that an error holds; beyond them they are counted."""
 SAME = 1e-12
 """Keys that are no farther apart are one."""
 
@@ -114,7 +113,7 @@ def gather(
     data_rows: Any,
 ) -> Gathered:
     """Values of an evaluation, or of whatever holds metric lines; parameters as those of ``aggregate``."""
-    wanted = None if metric is None else {metric} if isinstance(metric, str) else set(metric)
+    wanted = names_of(metric, "metric")
     if hasattr(source, "results") and hasattr(source, "custom"):
         if data_rows is not None:
             raise SettingError("an evaluation has its own table of data rows")
@@ -140,19 +139,7 @@ def _check_fitted(source: Any) -> None:
 
 def _read(source: Any) -> MetricValues:
     reader = MetricReader()
-    faults: list[Fault] = []
-    bad = 0
-    for file, number, item in entries(source):
-        try:
-            for line in lines_of(item):
-                if is_metric(line):
-                    reader.add(line, file, number)
-        except InputError as error:
-            bad += 1
-            if len(faults) < KEPT:
-                faults += [replace(fault, file=file, line=number) for fault in error.faults]
-    if bad:
-        raise InputError("1 line cannot be read" if bad == 1 else f"{bad:,} lines cannot be read", faults)
+    each_line(source, lambda line, file, number: reader.add(line, file, number) if is_metric(line) else None)
     return reader.values()
 
 
@@ -192,14 +179,14 @@ class _Choice:
                 raise SettingError(f"these metrics have a value for each confidence key; choose one of {shown}")
             return {}
         if not grids and not plain:
-            raise SettingError(f"confidence {self.confidence:g} is not a key: these metrics have no confidence keys")
+            raise SettingError(f"confidence {self.confidence} is not a key: these metrics have no confidence keys")
         chosen = {}
         for name, grid in grids.items():
             keys = sorted(grid)
             try:
                 chosen[name] = keys[nearest_key(keys, self.confidence, nearest=self.nearest)]
             except SettingError:
-                message = f"confidence {self.confidence:g} is not a key of every metric; the keys are {shown}"
+                message = f"confidence {self.confidence} is not a key of every metric; the keys are {shown}"
                 raise SettingError(message) from None
         return chosen
 
@@ -386,17 +373,13 @@ def _places(table: pa.Table) -> dict[DataRowKey, int]:
 def _of_evaluation(evaluation: Evaluation, choice: _Choice) -> Gathered:
     results, kind = evaluation.results, evaluation.key_kind
     grid = results.grid
-    names = [*map(threshold_name, grid.thresholds), CLASSIFICATION, MIOU]
-    choice.check_names([*names, *(metric.metric_name for _, metric in evaluation.custom)])
+    choice.check_names([*built_in_names(grid), *(metric.metric_name for _, metric in evaluation.custom)])
     level = 0
     if grid.keys and choice.confidence is not None:
         level = 1 + nearest_key(grid.keys, choice.confidence, nearest=choice.nearest)
     collector = _Collector(results.features, results.subclasses)
     _built_in(collector, results, level, choice)
-    reader = MetricReader()
-    for number, (row, metric) in enumerate(evaluation.custom, 1):
-        reader.add(metric.to_line() | {"dataRow": {kind: row}}, None, number)
-    values = reader.values()
+    values = values_of(evaluation.custom, kind)
     codes = {row: code for code, row in enumerate(results.rows)}
     rows = np.array([codes[key.value] for key in values.rows], np.int64)
     collector.metrics(values, rows[values.row], choice, plain=bool(grid.keys))

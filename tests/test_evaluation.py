@@ -206,7 +206,7 @@ def test_slices_by_table() -> None:
         evaluation.slice(split="test")
     with pytest.raises(lm.SettingError, match="no data row 'd'"):
         evaluation.slice(["d"])
-    with pytest.raises(lm.SettingError, match="near it are sample"):
+    with pytest.raises(lm.SettingError, match="near it: sample"):
         lm.evaluate([b_line("sample")], []).explain("samples")
 
 
@@ -489,14 +489,91 @@ def test_metrics_are_added(evaluation: lm.Evaluation) -> None:
     )
     assert not evaluation.custom
     assert [line["metricValue"] for line in second.lines(metrics="m")] == [2]
-    with pytest.raises(lm.InputError, match="item 1 is no metric with a data row"):
-        evaluation.with_metrics([lm.ScalarMetric(metric_name="m", value=2)])
-    with pytest.raises(lm.InputError, match="item 2: there is no data row 'globalKey:elsewhere'"):
-        evaluation.with_metrics(
-            [{**about, "metricValue": 1}, {**about, "metricValue": 1, "dataRow": {"globalKey": "elsewhere"}}]
-        )
-    with pytest.raises(lm.InputError, match="a line holds no metric"):
-        evaluation.with_metrics([b_line(row)])
+    bad = [
+        ([lm.ScalarMetric(metric_name="m", value=2)], "line 1: .*dataRow is missing"),
+        ([{**about, "metricValue": 1, "dataRow": {"globalKey": "elsewhere"}}], "there is no data row 'globalKey:else"),
+        ([b_line(row)], r"line 1: \$: holds no metric"),
+        ([{**about, "metricValue": 1}] * 2, "line 2: .*metric m / box-1: the metric key occurs a second time"),
+        ({**about, "metricValue": 1}, "expected a path or lines, got an object"),
+        ([{**about, "metricName": "custom_iou", "metricValue": 1, "aggregation": "SUM"}], "two aggregations"),
+    ]
+    for lines, message in bad:
+        with pytest.raises(lm.InputError, match=message):
+            evaluation.with_metrics(lines)
+
+
+def test_metrics_are_added_from_files_and_labels(tmp_path: Path) -> None:
+    evaluation = lm.evaluate([b_line("a"), b_line("b")], [b_line("a")])
+    lines = [{"dataRow": {"globalKey": row}, "metricName": "m", "metricValue": n} for n, row in enumerate("ab")]
+    (tmp_path / "m.ndjson").write_bytes(b"".join(json.dumps(line).encode() + b"\n" for line in lines))
+    added = evaluation.with_metrics(tmp_path / "m.ndjson")
+    again = evaluation.with_metrics(added.labels(metrics="m"))
+    assert [line["metricValue"] for line in added.lines(metrics="m")] == [0, 1]
+    assert list(again.lines()) == list(added.lines())
+
+
+def test_metrics_are_chosen_by_the_names_they_are_written_by() -> None:
+    answer = {"dataRow": {"globalKey": "a"}, "name": "weather", "answer": {"name": "rain"}}
+    evaluation = lm.evaluate([b_line("a"), answer], [b_line("a"), answer], iou=[0.5, 0.75])
+    for metrics, expected in (
+        ("75pct_iou", ["75pct_iou"]),
+        (["classification", "custom_iou"], ["custom_iou", "classification"]),
+        ("confusion_matrix", ["50pct_iou", "75pct_iou", "classification"]),
+    ):
+        assert [line["metricName"] for line in evaluation.lines(metrics=metrics)] == expected
+    with pytest.raises(lm.SettingError, match=r"unknown metrics 60pct_iou; there are .*50pct_iou, 75pct_iou"):
+        evaluation.lines(metrics=["60pct_iou"])  # at the call, before any line is taken
+    with pytest.raises(lm.SettingError, match="metrics is a name or a list of names, got 5"):
+        evaluation.labels(metrics=5)
+    with pytest.raises(lm.SettingError, match="level is a name or a list of names"):
+        evaluation.lines(level=[1])
+
+
+def test_custom_metrics_beyond_the_limits_are_not_written(tmp_path: Path) -> None:
+    metrics = [
+        lm.ScalarMetric(metric_name="m", feature_name="cat", value=-1),
+        lm.ConfusionMatrixMetric(metric_name="n", value=[10**11, 0, 0, 0]),
+    ]
+    evaluation = lm.evaluate([b_line("a")], [], custom=[lambda truths, guesses: metrics])
+    writing = (
+        evaluation.lines,
+        evaluation.labels,
+        lambda: evaluation.write_ndjson(tmp_path / "m.ndjson"),
+        lambda: evaluation.write_parquet(tmp_path / "m.parquet"),
+    )
+    for write in writing:
+        with pytest.raises(lm.LimitError, match="data row globalKey:a: metric m / cat: scalars go from 0 to 100,000"):
+            write()
+    assert not list(tmp_path.iterdir())
+    assert len(list(evaluation.lines(metrics="miou"))) == 1
+    assert len(list(evaluation.lines(over_limit="keep"))) == 4
+    assert len(list(evaluation.lines(metrics="n", limits=lm.Limits(count_max=10**12)))) == 1
+
+
+@pytest.mark.parametrize(
+    ("write", "message"),
+    [
+        (lambda one: one.write_ndjson("x.csv"), "x.csv: a file of metric lines ends in .ndjson or .jsonl"),
+        (lambda one: one.write_parquet("x.ndjson"), "x.ndjson: a metric table ends in .parquet"),
+        (lambda one: one.save("x.ndjson.gz"), "x.ndjson.gz: an evaluation file ends in .lmeval"),
+    ],
+)
+def test_endings_say_what_is_written(write: Any, message: str) -> None:
+    with pytest.raises(lm.SettingError, match=message):
+        write(lm.evaluate([], []))
+
+
+def test_evaluation_files_are_written_as_a_whole(tmp_path: Path) -> None:
+    evaluation = lm.evaluate([b_line("a")], [])
+    path = tmp_path / "r.lmeval"
+    evaluation.save(path)
+    for write in (evaluation.write_parquet, lambda to: evaluation.write_ndjson(to.with_suffix(".ndjson"))):
+        with pytest.raises(lm.InputError, match=r"lies within the evaluation file r\.lmeval"):
+            write(path / "counts.parquet")
+    (path / "notes.txt").touch()
+    with pytest.raises(lm.InputError, match=r"also holds notes\.txt, so it is not replaced"):
+        evaluation.save(path)
+    assert len(lm.load(path).summary().rows()) == 2
 
 
 # ------------------------------------------------------------------------------------------------- metrics of one's own
@@ -547,6 +624,18 @@ def twice(truths: list[Any], guesses: list[Any]) -> list[Any]:
     return [lm.ScalarMetric(metric_name="m", value=n) for n in range(2)]
 
 
+def leaving(truths: list[Any], guesses: list[Any]) -> list[Any]:
+    raise SystemExit(3)
+
+
+def summed(truths: list[Any], guesses: list[Any]) -> list[Any]:
+    return [lm.ScalarMetric(metric_name="custom_iou", value=1, aggregation=lm.ScalarMetricAggregation.SUM)]
+
+
+def alike(truths: list[Any], guesses: list[Any]) -> list[Any]:
+    return [lm.ConfusionMatrixMetric(metric_name="50pct_iou", feature_name="cat", value=[1, 0, 0, 0])]
+
+
 @pytest.mark.parametrize(
     ("function", "message"),
     [
@@ -554,6 +643,9 @@ def twice(truths: list[Any], guesses: list[Any]) -> list[Any]:
         (word, "the custom metric word returned str on data row globalKey:a"),
         (nameless, "the custom metric nameless returned a metric without metric_name"),
         (twice, "a custom metric is given twice"),
+        (leaving, "the custom metric leaving failed on data row globalKey:a: SystemExit: 3"),
+        (summed, "metric custom_iou: is aggregated by SUM here and by ARITHMETIC_MEAN elsewhere"),
+        (alike, "metric 50pct_iou / cat: there is a built-in metric of this name .give it another name"),
     ],
 )
 def test_custom_metrics_that_go_wrong(function: Any, message: str) -> None:
@@ -583,6 +675,10 @@ def test_custom_metrics_that_go_wrong(function: Any, message: str) -> None:
         ({"missing_ground_truth": "guess"}, "missing_ground_truth"),
         ({"missing_predictions": None}, "missing_predictions"),
         ({"on_bad_line": "ignore"}, "on_bad_line"),
+        ({"custom": boom}, r"custom is a list of functions: write custom=\[boom\]"),
+        ({"custom": [5]}, "custom is a list of functions, got 5"),
+        ({"iou": "0.5"}, "got '0.5', which is no number"),
+        ({"workers": 0}, "workers must be a whole number of at least 1, got 0"),
     ],
 )
 def test_settings_that_do_not_exist(options: dict[str, Any], message: str) -> None:
@@ -619,3 +715,6 @@ def test_progress_is_told() -> None:
     shares = [share for _, share in told]
     assert shares == sorted(shares)
     assert (shares[0], shares[-1]) == (0.0, 1.0)
+    assert "custom metrics" not in dict(told)
+    lm.evaluate([b_line("a")], [], progress=lambda *step: told.append(step), custom=[lambda truths, guesses: []])
+    assert "custom metrics" in dict(told)

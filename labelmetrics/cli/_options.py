@@ -4,22 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import click
 
 from labelmetrics.cli._messages import Messages
 from labelmetrics.errors import SettingError
+from labelmetrics.formats.output import Kind, check_place, kind_of
 
 LEVELS = ("data_row", "feature", "subclass")
 OVER_LIMIT = ("error", "fit", "keep")
-SUFFIXES = (".ndjson", ".jsonl")
-PACKED = (".gz", ".zst")
 
 INPUT = click.Path(exists=True, dir_okay=False, allow_dash=True)
 EVALUATION = click.Path(exists=True)
 
-Kind = Literal["evaluation", "lines", "table"]
 Decorator = Callable[[Any], Any]
 
 
@@ -175,7 +173,7 @@ def metric_options(function: Any) -> Any:
             multiple=True,
             metavar="NAME,...",
             section="Metric lines",
-            help="confusion_matrix, miou, names of custom metrics; by default all.",
+            help="confusion_matrix, miou, names of metrics such as 50pct_iou; by default all.",
         ),
     ):
         function = one(function)
@@ -187,32 +185,25 @@ def metric_settings(metrics: Sequence[Any], level: Sequence[Any], over_limit: st
     return {"metrics": flat(metrics) or None, "level": flat(level) or None, "over_limit": over_limit}
 
 
-def kind_of(path: str) -> Kind:
-    """What is written to a path.
+def check_kind(path: str, *kinds: Kind) -> Kind:
+    """What is written to a path, which must be one of some kinds.
 
     Raises
     ------
     SettingError
-        Its ending says nothing that is known.
-
-    Examples
-    --------
-    >>> kind_of("a.lmeval"), kind_of("-"), kind_of("a.ndjson.gz"), kind_of("a.parquet")
-    ('evaluation', 'lines', 'lines', 'table')
+        Its ending says nothing that is known, or something else.
     """
-    name = Path(path).name
-    if name.endswith(".lmeval"):
-        return "evaluation"
-    if name.endswith(".parquet"):
-        return "table"
-    for packed in PACKED:
-        name = name.removesuffix(packed)
-    if path == "-" or name.endswith(SUFFIXES):
-        return "lines"
-    raise SettingError(
-        f"{path}: an output ends in .lmeval (evaluation file), .ndjson or .jsonl (metric lines, also with .gz or .zst) "
-        "or .parquet (metric table), or is - (metric lines on standard output)"
-    )
+    kind = kind_of(path)
+    if kind is None or kind not in kinds:
+        raise SettingError(f"{path}: an output ends in {', '.join(map(_ENDINGS.__getitem__, kinds))}")
+    return kind
+
+
+_ENDINGS: dict[Kind, str] = {
+    "evaluation": ".lmeval (evaluation file)",
+    "lines": ".ndjson or .jsonl (metric lines, also with .gz or .zst), or is - (metric lines on standard output)",
+    "table": ".parquet (metric table)",
+}
 
 
 def check_streams(inputs: Sequence[str | None], outputs: Sequence[str | None]) -> None:
@@ -222,6 +213,8 @@ def check_streams(inputs: Sequence[str | None], outputs: Sequence[str | None]) -
     ------
     SettingError
         There are such, or the folder of an output does not exist: better known before the work than after it.
+    InputError
+        An output lies within an evaluation file.
     """
     read = [path for path in inputs if path is not None]
     written = [path for path in outputs if path is not None]
@@ -234,6 +227,7 @@ def check_streams(inputs: Sequence[str | None], outputs: Sequence[str | None]) -
             continue
         if not Path(path).parent.is_dir():
             raise SettingError(f"{path}: the folder {Path(path).parent} does not exist")
+        check_place(path)
         if any(one != "-" and Path(path).exists() and Path(one).samefile(path) for one in read):
             raise SettingError(f"{path}: is an input, so it is not written over")
 

@@ -11,9 +11,9 @@ from labelmetrics.cli._options import (
     INPUT,
     Listed,
     as_json,
+    check_kind,
     check_streams,
     flat,
-    kind_of,
     make_command,
     metric_options,
     metric_settings,
@@ -184,7 +184,7 @@ def command(
     """
     if as_json and "-" in outputs:
         raise SettingError("--json and -o - both need standard output")
-    kinds = [kind_of(path) for path in outputs]
+    kinds = [check_kind(path, "evaluation", "table", "lines") for path in outputs]
     check_streams([ground_truths, predictions, settings["data_rows"]], [*outputs, settings["bad_lines"]])
     functions = [load_function(name) for name in custom]
 

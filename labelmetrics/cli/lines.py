@@ -9,15 +9,14 @@ import click
 from labelmetrics.cli._messages import Messages
 from labelmetrics.cli._options import (
     EVALUATION,
+    check_kind,
     check_streams,
-    kind_of,
     make_command,
     metric_options,
     metric_settings,
     option,
     write,
 )
-from labelmetrics.errors import SettingError
 
 
 @make_command(
@@ -52,8 +51,7 @@ def command(
 
     EVALUATION is a folder that "labelmetrics evaluate -o x.lmeval" has written.
     """
-    if kind_of(output) == "evaluation":
-        raise SettingError(f"{output}: lines are written to .ndjson, .jsonl, .parquet or -")
+    check_kind(output, "table", "lines")
     check_streams([], [output])
 
     from labelmetrics.evaluation import load

@@ -91,6 +91,8 @@ def read_sides(
         raise SettingError(f"format must be one of {', '.join(get_args(Format))}, got {format!r}")
     if geometry is not None and geometry not in get_args(Geometry):
         raise SettingError(f"geometry must be bbox or segm, got {geometry!r}")
+    if workers is not None and (isinstance(workers, bool) or not isinstance(workers, int) or workers < 1):
+        raise SettingError(f"workers must be a whole number of at least 1, got {workers!r}")
     sides = _read_both(ground_truths, predictions, format, geometry, data_rows, bad_lines, workers)
     if (
         len(sides.prediction)

@@ -39,7 +39,8 @@ class EvaluationWriter:
     Raises
     ------
     InputError
-        Something that is no evaluation file is in the way, or the folder cannot be written.
+        Something that is no evaluation file, or one that holds other files, is in the way; or the folder cannot be
+        written.
     """
 
     def __init__(self, path: str | Path) -> None:
@@ -48,6 +49,12 @@ class EvaluationWriter:
         self._tables: dict[str, _Rows] = {}
         if self._target.exists() and not (self._target / "manifest.json").is_file():
             raise InputError(f"{path}: is there already and is no evaluation file, so it is not replaced")
+        foreign = _foreign(self._target)
+        if foreign:
+            raise InputError(
+                f"{path}: also holds {', '.join(foreign[:5])}{', ...' if len(foreign) > 5 else ''}, so it is not "
+                "replaced; move what is not part of an evaluation file"
+            )
         with self._reporting():
             self._target.parent.mkdir(parents=True, exist_ok=True)
             self._folder = tempfile.TemporaryDirectory(prefix=f".{self._target.name}.", dir=self._target.parent)
@@ -87,6 +94,13 @@ class EvaluationWriter:
             if self._target.exists():
                 self._target.rename(Path(self._folder.name) / "old")
             self._made.rename(self._target)
+
+
+def _foreign(folder: Path) -> list[str]:
+    """What a folder holds that is not part of an evaluation file."""
+    if not folder.exists():
+        return []
+    return sorted({one.name for one in folder.iterdir()} - {"manifest.json", *(f"{name}.parquet" for name in TABLES)})
 
 
 class _Rows:

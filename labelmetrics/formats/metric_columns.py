@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from labelmetrics.errors import Fault, InputError, LimitError, SettingError
 from labelmetrics.kernels.batch import Bools, Coded, Floats, Ints
 from labelmetrics.kernels.results import Results
-from labelmetrics.kernels.thresholds import threshold_name
+from labelmetrics.kernels.thresholds import Grid, threshold_name
 from labelmetrics.limits import Limits
 from labelmetrics.types import ConfusionMatrixMetric, ScalarMetric
 from labelmetrics.types.metric import key_digest
@@ -28,6 +28,7 @@ Level = Literal["data_row", "feature", "subclass"]
 OverLimit = Literal["error", "fit", "keep"]
 
 LEVELS: tuple[Level, ...] = ("data_row", "feature", "subclass")
+BUILT_IN = ("confusion_matrix", "miou")
 MIOU, CLASSIFICATION = "custom_iou", "classification"
 MATRIX, MEAN = "CONFUSION_MATRIX", "ARITHMETIC_MEAN"
 
@@ -104,12 +105,38 @@ class MetricColumns:
         return pa.table({"uuid": uuids_of(self), **texts, "value": self.value, "aggregation": aggregation})
 
 
+def built_in_names(grid: Grid) -> dict[str, str]:
+    """Names that the built-in metrics are written by, with their aggregations.
+
+    >>> built_in_names(Grid((0.5,)))
+    {'50pct_iou': 'CONFUSION_MATRIX', 'classification': 'CONFUSION_MATRIX', 'custom_iou': 'ARITHMETIC_MEAN'}
+    """
+    matrices = [*map(threshold_name, grid.thresholds), CLASSIFICATION]
+    return {**dict.fromkeys(matrices, MATRIX), MIOU: MEAN}
+
+
+def names_of(names: Any, what: str) -> set[str] | None:
+    """Names that are given as one text or several; ``None`` where they are not given.
+
+    Raises
+    ------
+    SettingError
+        They are anything else.
+    """
+    if names is None:
+        return None
+    found = {names} if isinstance(names, str) else set(names) if isinstance(names, Collection) else None
+    if found is None or not all(isinstance(name, str) for name in found):
+        raise SettingError(f"{what} is a name or a list of names, got {names!r}")
+    return found
+
+
 def metric_columns(
     results: Results,
     kind: str,
     *,
     metrics: Collection[str],
-    level: Collection[Level] | None = None,
+    level: Collection[str] | None = None,
     custom: Sequence[tuple[str, ScalarMetric | ConfusionMatrixMetric]] = (),
 ) -> MetricColumns:
     """Metric annotations of results.
@@ -121,7 +148,7 @@ def metric_columns(
     kind : str
         Kind of the data-row keys.
     metrics : collection of str
-        ``"confusion_matrix"``, ``"miou"`` and names of custom metrics.
+        ``"confusion_matrix"``, ``"miou"``, the names they are written by, and names of custom metrics.
     level : collection of {"data_row", "feature", "subclass"}, optional
         Levels that are written; by default matrices by feature and mean overlaps by data row.
     custom : sequence of (data row, metric)
@@ -134,14 +161,14 @@ def metric_columns(
     InputError
         A custom metric has the metric key of a built-in one.
     """
-    unknown = sorted(str(one) for one in set(level or ()) - set(LEVELS))
+    unknown = sorted(set(level or ()) - set(LEVELS))
     if unknown:
         raise SettingError(f"unknown levels {', '.join(unknown)}; there are {', '.join(LEVELS)}")
     parts = _Parts(results)
-    for one in LEVELS if level is None else dict.fromkeys(level):
-        if "confusion_matrix" in metrics and (level is not None or one == "feature"):
-            parts.matrices(one)
-        if "miou" in metrics and (level is not None or one == "data_row"):
+    for one in LEVELS if level is None else [one for one in LEVELS if one in level]:
+        if level is not None or one == "feature":
+            parts.matrices(one, metrics)
+        if not {"miou", MIOU}.isdisjoint(metrics) and (level is not None or one == "data_row"):
             parts.overlaps(one)
     parts.custom([(row, metric) for row, metric in custom if metric.metric_name in metrics])
     columns = _sorted(parts.columns(kind))
@@ -177,12 +204,14 @@ class _Parts:
         self.undefined = 0
         self.pieces: list[tuple[Coded, Coded, Coded, Coded, Coded, Any, Coded]] = []
 
-    def matrices(self, level: Level) -> None:
+    def matrices(self, level: Level, metrics: Collection[str]) -> None:
         results = self.results
         for is_class in (False, True):
             # Answers overlap fully or not at all, so one threshold says it all.
             for index, threshold in enumerate(results.grid.thresholds[: 1 if is_class else None]):
                 name = CLASSIFICATION if is_class else threshold_name(threshold)
+                if {"confusion_matrix", name}.isdisjoint(metrics):
+                    continue
                 if level == "data_row":
                     row, counts = results.row_counts(index, classification=is_class)
                     self._add(row, None, None, name, MATRIX, matrix_texts(counts, results.grid.keys))

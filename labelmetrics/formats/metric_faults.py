@@ -14,7 +14,7 @@ from labelmetrics.kernels.aggregation import grouped, repeated
 from labelmetrics.kernels.batch import Ints
 from labelmetrics.limits import Limits
 
-__all__ = ["beyond_limits", "duplicate_keys", "two_aggregations", "unlike_keys"]
+__all__ = ["beyond_limits", "duplicate_keys", "two_aggregations", "unlike_keys", "values_beyond_limits"]
 
 NAMED = 5
 """Lines that a message names."""
@@ -95,6 +95,11 @@ def unlike_keys(values: MetricValues) -> Iterator[Fault]:
 def beyond_limits(values: MetricValues, limits: Limits) -> Iterator[Fault]:
     """Metrics that the platform refuses."""
     yield from _too_many(values, limits.metrics_per_data_row)
+    yield from values_beyond_limits(values, limits)
+
+
+def values_beyond_limits(values: MetricValues, limits: Limits) -> Iterator[Fault]:
+    """Metrics that the platform refuses, however few there are."""
     fewest, most = limits.confidence_keys
     for shape, indices in chain.from_iterable(_by_name(values).values()):
         if shape.keys is not None and not fewest <= len(shape.keys) <= most:

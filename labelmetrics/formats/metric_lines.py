@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -24,10 +24,13 @@ from labelmetrics.kernels.batch import DataRowKey, Ints
 from labelmetrics.types import ConfusionMatrixMetric, Label, ScalarMetric
 from labelmetrics.types.annotation import GEOMETRY_KEYS
 from labelmetrics.types.base import Annotation, kind_of_value
+from labelmetrics.words import counted
 
-__all__ = ["Entry", "MetricReader", "MetricShape", "MetricValues", "entries", "is_metric", "lines_of"]
+__all__ = ["Entry", "MetricReader", "MetricShape", "MetricValues", "each_line", "entries", "is_metric", "lines_of"]
 
 GREATEST_COUNT = 2**62
+KEPT = 1000
+"""Faults that an error holds; beyond them they are counted."""
 _FIELDS = frozenset(
     {"uuid", "dataRow", "metricName", "metricValue", "featureName", "subclassName", "aggregation"},
 )
@@ -68,6 +71,8 @@ def entries(source: Any, on_error: Callable[[InputError], object] | None = None)
     InputError
         A file cannot be read, or the source is nothing of the above.
     """
+    if isinstance(source, Label | Annotation):
+        raise InputError(f"expected a path or a list, got one {type(source).__name__}: put it into a list")
     if isinstance(source, str | Path) or hasattr(source, "read"):
         name = str(source) if isinstance(source, str | Path) else getattr(source, "name", None)
         try:
@@ -85,6 +90,35 @@ def entries(source: Any, on_error: Callable[[InputError], object] | None = None)
                 yield Entry(None, number, item)
     else:
         raise InputError(f"expected a path or lines, got {kind_of_value(source)}")
+
+
+def each_line(source: Any, use: Callable[[Any, str | None, int], object]) -> None:
+    """Use every line of an input, with its file and number.
+
+    Parameters
+    ----------
+    source : path, open file, or iterable of paths, lines, annotations and labels
+        As for :func:`entries`.
+    use : callable
+        Raises InputError where a line cannot be used.
+
+    Raises
+    ------
+    InputError
+        With the faults of all lines that cannot be used.
+    """
+    faults: list[Fault] = []
+    bad = 0
+    for file, number, item in entries(source):
+        try:
+            for line in lines_of(item):
+                use(line, file, number)
+        except InputError as error:
+            bad += 1
+            if len(faults) < KEPT:
+                faults += [replace(fault, file=file, line=number) for fault in error.faults]
+    if bad:
+        raise InputError(f"{counted(bad, 'line')} cannot be read", faults)
 
 
 def lines_of(item: Any) -> list[Any]:

@@ -8,13 +8,68 @@ import io
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, Literal
 from uuid import uuid4
 
-from labelmetrics.errors import InputError
+from labelmetrics.errors import InputError, SettingError
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+
+Kind = Literal["evaluation", "lines", "table"]
+
+SUFFIXES: dict[Kind, tuple[str, ...]] = {
+    "evaluation": (".lmeval",),
+    "lines": (".ndjson", ".jsonl"),
+    "table": (".parquet",),
+}
+PACKED = (".gz", ".zst")
+
+
+def kind_of(path: str | Path) -> Kind | None:
+    """What is written to a path, by its ending; ``None`` where that says nothing.
+
+    >>> kind_of("a.lmeval"), kind_of("-"), kind_of("a.ndjson.gz"), kind_of("a.parquet"), kind_of("a.csv")
+    ('evaluation', 'lines', 'lines', 'table', None)
+    """
+    if str(path) == "-":
+        return "lines"
+    name = Path(path).name
+    plain = next((name.removesuffix(packed) for packed in PACKED if name.endswith(packed)), name)
+    for kind, suffixes in SUFFIXES.items():
+        if (plain if kind == "lines" else name).endswith(suffixes):
+            return kind
+    return None
+
+
+def check_ending(path: str | Path, kind: Kind) -> None:
+    """Refuse a path whose ending promises something else than what is written to it.
+
+    Raises
+    ------
+    SettingError
+        It has another ending; the folder of an evaluation may have none.
+    """
+    found = kind_of(path)
+    if found != kind and not (found is None and kind == "evaluation"):
+        expected = " or ".join(SUFFIXES[kind])
+        more = ", also with .gz or .zst, or is -" if kind == "lines" else ""
+        words = {"evaluation": "an evaluation file", "lines": "a file of metric lines", "table": "a metric table"}
+        raise SettingError(f"{path}: {words[kind]} ends in {expected}{more}")
+
+
+def check_place(path: str | Path) -> None:
+    """Refuse a path within an evaluation file, which is only ever written as a whole.
+
+    Raises
+    ------
+    InputError
+        It lies within one.
+    """
+    for folder in Path(path).absolute().parents:
+        if folder.suffix == ".lmeval" and folder.is_dir():
+            raise InputError(f"{path}: lies within the evaluation file {folder.name}, where nothing else is written")
 
 
 @contextlib.contextmanager
@@ -26,7 +81,7 @@ def open_output(path: str | Path) -> Iterator[IO[bytes]]:
     Raises
     ------
     InputError
-        The file cannot be written.
+        The file cannot be written, or lies within an evaluation file.
     """
     if str(path) == "-":
         buffer = getattr(sys.stdout, "buffer", None)
@@ -37,6 +92,7 @@ def open_output(path: str | Path) -> Iterator[IO[bytes]]:
             sys.stdout.write(collected.getvalue().decode())
         sys.stdout.flush()
         return
+    check_place(path)
     target = Path(path)
     temporary = target.with_name(f".{target.name}.{uuid4().hex}")
     try:

@@ -53,9 +53,11 @@ def read_thresholds(iou: float | Iterable[float]) -> tuple[float, ...]:
     >>> read_thresholds([0.75, 0.5])
     (0.5, 0.75)
     """
-    values = list(iou) if isinstance(iou, Iterable) else [iou]
+    values = list(iou) if isinstance(iou, Iterable) and not isinstance(iou, str) else [iou]
     for value in values:
-        if isinstance(value, bool) or not isinstance(value, int | float | np.number) or not 0 < value < 1:
+        if isinstance(value, bool) or not isinstance(value, int | float | np.number):
+            raise SettingError(f"iou must lie between 0 and 1 (both excluded), got {value!r}, which is no number")
+        if not 0 < value < 1:
             raise SettingError(f"iou must lie between 0 and 1 (both excluded), got {value!r}")
     if not values or len(set(values)) < len(values):
         raise SettingError(f"iou must name at least one threshold and none twice, got {values!r}")
@@ -129,6 +131,8 @@ def nearest_key(keys: Sequence[float], confidence: float, *, nearest: bool = Fal
     SettingError
         The confidence is not a key of the grid (the message lists the keys), unless ``nearest`` takes the next lower.
     """
+    if isinstance(confidence, bool) or not isinstance(confidence, int | float | np.number):
+        raise SettingError(f"confidence must be a number, got {confidence!r}")
     for index, key in enumerate(keys):
         if math.isclose(key, confidence, rel_tol=0, abs_tol=1e-12):
             return index

@@ -335,7 +335,8 @@ def test_lines(demo: Path, tmp_path: Path) -> None:
     assert printed.stdout_bytes == (tmp_path / "m.ndjson").read_bytes()
     assert printed.stderr == ""
     for options, expected in (
-        (("-o", tmp_path / "y.lmeval"), "lines are written to"),
+        (("-o", tmp_path / "y.lmeval"), "y.lmeval: an output ends in .parquet (metric table), .ndjson or .jsonl"),
+        (("-o", demo / "results.lmeval" / "counts.parquet"), "lies within the evaluation file results.lmeval"),
         (("--metrics", "nonsense"), "unknown metrics"),
     ):
         refused = run("lines", demo / "results.lmeval", *options)
