@@ -26,6 +26,7 @@ Names are loaded when they are first used, so `import labelmetrics` is quick; ty
 # What people look for together, in the order in which they meet it.
 GROUPS: dict[str, tuple[str, ...]] = {
     "Evaluations": ("evaluate", "load", "Evaluation", "aggregate", "Rollup", "verify", "Verification", "write_sample"),
+    "Curves": ("average_precision", "precision_recall", "f1_curve", "best_confidence", "calibration"),
     "Metrics of one data row": (
         "confusion_matrix_metric",
         "feature_confusion_matrix_metric",
@@ -100,6 +101,9 @@ RETURNED = (
     "labelmetrics.explanation.Explanation",
     "labelmetrics.explanation.Finding",
     "labelmetrics.confusion.ConfusionTable",
+    "labelmetrics.curves.ConfidenceCurve",
+    "labelmetrics.curves.BestConfidence",
+    "labelmetrics.curves.Calibration",
     "labelmetrics.rollup_table.RollupRow",
     "labelmetrics.verification.Difference",
     "labelmetrics.formats.manifest.Manifest",

@@ -1,5 +1,20 @@
 """Public names for type checkers; see ``__init__.py``."""
 
+from labelmetrics.curves import (
+    average_precision as average_precision,
+)
+from labelmetrics.curves import (
+    best_confidence as best_confidence,
+)
+from labelmetrics.curves import (
+    calibration as calibration,
+)
+from labelmetrics.curves import (
+    f1_curve as f1_curve,
+)
+from labelmetrics.curves import (
+    precision_recall as precision_recall,
+)
 from labelmetrics.errors import (
     AnnotationError as AnnotationError,
 )

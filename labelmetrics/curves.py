@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import compress
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -50,7 +51,8 @@ def average_precision(
     evaluation : Evaluation
         What was found; slices of it too.
     feature : str, optional
-        Take one feature alone; otherwise the mean over features with ground truth.
+        Take one feature alone; otherwise the mean over features with ground truth: those of objects, or those of
+        answers where there are no objects.
     iou : float, optional
         Overlap that matches must reach; with ``"coco"`` .50:.05:.95 unless given, else .5.
     interpolation : {"coco", "all-point", "11-point"}
@@ -83,17 +85,17 @@ def average_precision(
     """
     if interpolation not in ("coco", "all-point", "11-point"):
         raise SettingError(f"interpolation must be coco, all-point or 11-point, got {interpolation!r}")
-    found = _Found(evaluation, feature)
+    found = _Found(evaluation, feature, objects_first=True)
     if interpolation == "coco":
         thresholds = None if iou is None else np.array(read_thresholds(iou))
-        curves = coco_curves(found.detections, found.n, thresholds=thresholds)
+        curves = coco_curves(found.detections, len(found.features), thresholds=thresholds)
         if thresholds is None:
             return summarize(curves)
         precision = curves.precision[0, :, :, 0]
         defined = precision[:, precision[0] > -1]
         return {"AP": float(defined.mean()) if defined.size else -1.0}
-    found_curves = found.curves(read_thresholds(0.5 if iou is None else iou)[0])
-    areas = [_voc_area(curve, interpolation) for curve in found_curves if curve.ground_truths]
+    outcome = found.outcome(read_thresholds(0.5 if iou is None else iou)[0])
+    areas = [_voc_area(curve, interpolation) for curve in outcome.curves() if curve.ground_truths]
     return {"AP": float(np.mean(areas)) if areas else -1.0}
 
 
@@ -183,9 +185,8 @@ def precision_recall(evaluation: Evaluation, feature: str | None = None, *, iou:
     >>> curve.confidence.tolist(), curve.precision.tolist()
     ([0.9], [1.0])
     """
-    found = _Found(evaluation, feature)
-    threshold = read_thresholds(iou)[0]
-    return found.curve_of_all(threshold) if feature is None else found.curves(threshold)[0]
+    outcome = _Found(evaluation, feature).outcome(read_thresholds(iou)[0])
+    return outcome.curve_of_all() if feature is None else outcome.curves()[0]
 
 
 f1_curve = precision_recall
@@ -247,9 +248,8 @@ def best_confidence(evaluation: Evaluation, *, by: Literal["f1"] = "f1", iou: fl
     """
     if by != "f1":
         raise SettingError(f'by must be "f1", got {by!r}')
-    found = _Found(evaluation, None)
-    threshold = read_thresholds(iou)[0]
-    return {curve.feature: _best(curve) for curve in [*found.curves(threshold), found.curve_of_all(threshold)]}
+    outcome = _Found(evaluation, None).outcome(read_thresholds(iou)[0])
+    return {curve.feature: _best(curve) for curve in [*outcome.curves(), outcome.curve_of_all()]}
 
 
 def _best(curve: ConfidenceCurve) -> BestConfidence:
@@ -317,9 +317,8 @@ def calibration(evaluation: Evaluation, feature: str | None = None, *, iou: floa
     """
     if bins < 1:
         raise SettingError(f"bins must be at least 1, got {bins!r}")
-    found = _Found(evaluation, feature)
-    score, hit, ignored = found.outcome(read_thresholds(iou)[0])[1:]
-    score, hit = score[~ignored], hit[~ignored]
+    outcome = _Found(evaluation, feature).outcome(read_thresholds(iou)[0])
+    score, hit = outcome.score[~outcome.ignored], outcome.hit[~outcome.ignored]
     edges = np.linspace(0, 1, bins + 1)
     bin_ = np.clip(np.searchsorted(edges, score, "right") - 1, 0, bins - 1)
     count = np.bincount(bin_, minlength=bins)
@@ -332,13 +331,14 @@ def calibration(evaluation: Evaluation, feature: str | None = None, *, iou: floa
 class _Found:
     """The objects and pairs of an evaluation as detections."""
 
-    def __init__(self, evaluation: Evaluation, feature: str | None) -> None:
-        features = evaluation.results.features
-        if feature is not None and feature not in features:
-            known = ", ".join(features[:20])
+    def __init__(self, evaluation: Evaluation, feature: str | None, *, objects_first: bool = False) -> None:
+        results = evaluation.results
+        if feature is not None and feature not in results.features:
+            known = ", ".join(results.features[:20])
             raise SettingError(f"there is no feature {feature!r} in this evaluation; there are {known}")
-        self.features = features if feature is None else [feature]
-        self.n = len(self.features)
+        self.features = results.features if feature is None else [feature]
+        if feature is None and objects_first and not results.is_classification.all():
+            self.features = list(compress(results.features, ~results.is_classification))
         self._evaluation = evaluation
 
     @cached_property
@@ -348,23 +348,21 @@ class _Found:
         category = _codes(objects, "feature", self.features)
         image = _codes(objects, "data_row", _in_order(self._evaluation.results.rows))
         is_truth = _codes(objects, "side", ["ground_truth", "prediction"]) == 0
-        number = objects.column("object").to_numpy()
         order = objects.column("order").fill_null(-1).to_numpy()
-        chosen = category >= 0
         # Where positions in the input mean something, they come before the order of the table.
         truth, guess = (
             at[np.argsort(order[at], kind="stable")]
-            for at in (np.flatnonzero(chosen & is_truth), np.flatnonzero(chosen & ~is_truth))
+            for at in (np.flatnonzero((category >= 0) & (is_truth == side)) for side in (True, False))
         )
-        place = {int(number[at]): index for side in (truth, guess) for index, at in enumerate(side.tolist())}
         same = pairs.filter(pairs.column("same_feature"))
-        ends = [
-            np.array([place.get(value, -1) for value in same.column(side).to_pylist()], np.int64)
-            for side in ("ground_truth", "prediction")
-        ]
+        first, second = (same.column(side).to_numpy() for side in ("ground_truth", "prediction"))
+        number = objects.column("object").to_numpy()
+        place = np.full(max(one.max(initial=-1) for one in (number, first, second)) + 1, -1)
+        for side in (truth, guess):
+            place[number[side]] = np.arange(len(side))
         crowd_overlap = same.column("crowd_overlap").to_numpy()
         overlap = np.where(np.isnan(crowd_overlap), same.column("overlap").to_numpy(), crowd_overlap)
-        keep = (ends[0] >= 0) & (ends[1] >= 0)
+        keep = np.flatnonzero((place[first] >= 0) & (place[second] >= 0))
         score = objects.column("confidence").fill_null(1.0).to_numpy()
         area = objects.column("area").fill_null(0.0).to_numpy()
         return Detections(
@@ -376,38 +374,51 @@ class _Found:
             truth_image=image[truth],
             truth_area=area[truth],
             crowd=objects.column("crowd").to_numpy()[truth],
-            detection=ends[1][keep],
-            truth=ends[0][keep],
+            detection=place[second[keep]],
+            truth=place[first[keep]],
             overlap=overlap[keep],
         )
 
-    def outcome(self, threshold: float) -> tuple[Ints, Floats, Bools, Bools]:
-        """Category, confidence, and whether right or ignored, of every prediction."""
+    def outcome(self, threshold: float) -> _Outcome:
+        """Let all predictions choose at one threshold."""
         found = self.detections
         ranked, rank = found.ranked(max(len(found.score), 1))
         result = match(ranked, rank, np.array([threshold]), np.array([AREAS["all"]]))
-        return ranked.category, ranked.score, result.hit[:, 0, 0], result.ignored[:, 0, 0]
+        return _Outcome(
+            features=self.features,
+            positives=np.bincount(found.truth_category[~found.crowd], minlength=len(self.features)),
+            category=ranked.category,
+            score=ranked.score,
+            hit=result.hit[:, 0, 0],
+            ignored=result.ignored[:, 0, 0],
+        )
 
-    def curves(self, threshold: float) -> list[ConfidenceCurve]:
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Outcome:
+    """Whether each prediction is right, or ignored, at one threshold; sorted by feature and falling confidence."""
+
+    features: list[str]
+    positives: Ints
+    category: Ints
+    score: Floats
+    hit: Bools
+    ignored: Bools
+
+    def curves(self) -> list[ConfidenceCurve]:
         """One curve per feature."""
-        category, score, hit, ignored = self.outcome(threshold)
-        bounds = np.searchsorted(category, np.arange(self.n + 1))
-        positives = self._positives()
+        bounds = np.searchsorted(self.category, np.arange(len(self.features) + 1)).tolist()
         return [
-            _curve(name, int(positives[index]), score[part], hit[part], ignored[part])
-            for index, name in enumerate(self.features)
-            for part in [slice(bounds[index], bounds[index + 1])]
+            _curve(name, positives, self.score[part], self.hit[part], self.ignored[part])
+            for name, positives, part in zip(
+                self.features, self.positives.tolist(), map(slice, bounds[:-1], bounds[1:]), strict=True
+            )
         ]
 
-    def curve_of_all(self, threshold: float) -> ConfidenceCurve:
+    def curve_of_all(self) -> ConfidenceCurve:
         """One curve of all features together."""
-        _, score, hit, ignored = self.outcome(threshold)
-        order = np.argsort(-score, kind="stable")
-        return _curve("(all)", int(self._positives().sum()), score[order], hit[order], ignored[order])
-
-    def _positives(self) -> Ints:
-        found = self.detections
-        return np.bincount(found.truth_category[~found.crowd], minlength=self.n)
+        order = np.argsort(-self.score, kind="stable")
+        return _curve("(all)", int(self.positives.sum()), self.score[order], self.hit[order], self.ignored[order])
 
 
 def _curve(name: str, ground_truths: int, score: Floats, hit: Bools, ignored: Bools) -> ConfidenceCurve:

@@ -1,12 +1,21 @@
 """Curves of evaluations, on real data with known numbers and on small cases."""
 
+import contextlib
+import io
 import json
+import tempfile
+from pathlib import Path
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pycocotools.coco import COCO
+from pycocotools.cocoeval import COCOeval
 
 import labelmetrics as lm
-from labelmetrics.curves import average_precision, best_confidence, calibration, precision_recall
+from labelmetrics import average_precision, best_confidence, calibration, f1_curve, precision_recall
 from labelmetrics.errors import SettingError
 
 PUBLISHED = {
@@ -43,15 +52,77 @@ def test_the_twelve_numbers_of_real_data(shared, geometry, tmp_path):
     assert average_precision(lm.load(tmp_path / "x.lmeval")) == numbers
 
 
+def read_padilla(folder):
+    """Pascal VOC's XML and lines of "class confidence left top width height", as annotation lines."""
+    truths, guesses = [], []
+    for path in sorted((folder / "gts_vocpascal_format").iterdir()):
+        for one in ElementTree.parse(path).iter("object"):
+            left, top, right, bottom = (float(one.find(f"bndbox/{k}").text) for k in ("xmin", "ymin", "xmax", "ymax"))
+            bbox = {"left": left, "top": top, "width": right - left, "height": bottom - top}
+            truths.append({"dataRow": {"globalKey": path.stem}, "name": one.find("name").text, "bbox": bbox})
+    for path in sorted((folder / "dets_classname_abs_xywh").iterdir()):
+        for line in path.read_text().splitlines():
+            name, *numbers = line.split()
+            confidence, *box = map(float, numbers)
+            bbox = dict(zip(("left", "top", "width", "height"), box, strict=True))
+            guesses.append({"dataRow": {"globalKey": path.stem}, "name": name, "bbox": bbox, "confidence": confidence})
+    return truths, guesses
+
+
+@pytest.mark.parametrize("format", ["coco", "text"])
 @pytest.mark.parametrize(("iou", "eleven", "every"), [(0.5, "0.886364", "0.895833"), (0.75, "0.492424", "0.509722")])
-def test_pascal_voc_on_real_data(shared, iou, eleven, every):
+def test_pascal_voc_on_real_data(shared, iou, eleven, every, format):
     folder = shared / "padilla_toyexample"
-    evaluation = lm.evaluate(
-        next((folder / "gts_coco_format").iterdir()), next((folder / "dets_coco_format").iterdir())
-    )
+    sides = read_padilla(folder)
+    if format == "coco":
+        sides = [next((folder / f"{side}_coco_format").iterdir()) for side in ("gts", "dets")]
+    evaluation = lm.evaluate(*sides, missing_ground_truth="empty")
     for interpolation, expected in (("11-point", eleven), ("all-point", every)):
         found = average_precision(evaluation, iou=iou, interpolation=interpolation)
         assert f"{found['AP']:.6f}" == expected
+
+
+# Whole numbers and few scores, so that ties are common; the last category has ground truth in no example.
+BOX = st.tuples(*[st.integers(0, 6)] * 2, *[st.integers(1, 5)] * 2, st.sampled_from([1, 8, 40])).map(
+    lambda b: [b[0], b[1], b[2] * b[4], b[3] * b[4]]
+)
+PLACE = {"image_id": st.sampled_from([2, 10, 9, 31]), "bbox": BOX}
+TRUTH = st.fixed_dictionaries({**PLACE, "category_id": st.integers(1, 3), "iscrowd": st.sampled_from([0, 0, 0, 1])})
+GUESS = st.fixed_dictionaries(
+    {**PLACE, "category_id": st.integers(1, 4), "score": st.sampled_from([0, 0.25, 0.5, 1.0])}
+)
+
+
+@given(st.lists(TRUTH, max_size=12), st.lists(GUESS, min_size=1, max_size=20), st.sets(PLACE["image_id"], min_size=1))
+def test_files_give_the_numbers_of_pycocotools(truths, guesses, chosen):
+    annotations = [
+        {**one, "id": n, "area": one["bbox"][2] * one["bbox"][3] * (0.6 if n % 3 else 1)}
+        for n, one in enumerate(truths, 1)
+    ]
+    dataset = {
+        "info": {},
+        "images": [{"id": image, "width": 500, "height": 500} for image in (31, 2, 9, 10)],
+        "categories": [{"id": one, "name": f"class {one}"} for one in range(1, 5)],
+        "annotations": annotations,
+    }
+    with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(io.StringIO()):
+        files = [Path(folder, name) for name in ("truth.json", "results.json")]
+        for path, content in zip(files, (dataset, guesses), strict=True):
+            path.write_text(json.dumps(content))
+        evaluation = lm.evaluate(*files)
+        coco = COCO(files[0])
+        for part, images in ((evaluation, [2, 9, 10, 31]), (evaluation.slice(map(str, chosen)), sorted(chosen))):
+            judge = COCOeval(coco, coco.loadRes(json.loads(json.dumps(guesses))), "bbox")
+            judge.params.imgIds = images
+            judge.evaluate()
+            judge.accumulate()
+            judge.summarize()
+            found = average_precision(part)
+            np.testing.assert_allclose(list(found.values()), judge.stats, rtol=0, atol=1e-9)
+            for category, name in enumerate(part.results.features):
+                own = judge.eval["precision"][:, :, int(name[-1]) - 1, 0, 2]
+                own = own[own > -1].mean() if (own > -1).any() else -1
+                assert average_precision(part, feature=name)["AP"] == pytest.approx(own, abs=1e-9), category
 
 
 def test_one_overlap_is_the_part_of_the_whole(shared):
@@ -94,6 +165,7 @@ def test_precision_and_recall(small):
     assert curve.recall.tolist() == [1 / 3, 2 / 3]
     assert curve.f1.tolist() == [0.5, 2 / 3]
     assert list(curve.to_pandas()["f1"]) == curve.f1.tolist()
+    assert f1_curve(small, "cat").f1.tolist() == curve.f1.tolist()
     whole = precision_recall(small)
     assert (whole.tp.tolist(), whole.fp.tolist(), whole.ground_truths) == ([1, 2, 2], [0, 1, 2], 4)
 
@@ -113,6 +185,21 @@ def test_calibration(small):
     assert found.ece == pytest.approx((1 * 0.2 + 3 * (0.7 - 2 / 3)) / 4)
     empty = calibration(lm.evaluate([label("a", ("cat", 0, None))], []), bins=1)
     assert np.isnan(empty.ece)
+
+
+def test_answers_count_only_where_there_are_no_objects(small):
+    def weather(row, answer, confidence=None):
+        value = lm.Radio(answer=lm.ClassificationAnswer(name=answer, confidence=confidence))
+        annotations = [lm.ClassificationAnnotation(name="weather", value=value)]
+        return lm.Label(data=lm.ImageData(global_key=row), annotations=annotations)
+
+    truth, guess = [weather("a", "rain"), weather("b", "snow")], [weather("a", "rain", 0.5), weather("b", "rain", 0.9)]
+    answers = lm.evaluate(truth, guess)
+    assert average_precision(answers, interpolation="all-point")["AP"] == (1 / 2 + 0) / 2
+    boxes = [label("a", ("cat", 0, None))], [label("a", ("cat", 0, 0.9))]
+    both = lm.evaluate(boxes[0] + truth, boxes[1] + guess)
+    assert average_precision(both, iou=0.5)["AP"] == average_precision(both, feature="cat", iou=0.5)["AP"]
+    assert average_precision(both, feature="rain", interpolation="all-point")["AP"] == 1 / 2
 
 
 def test_slices_and_unknown_things(small):
