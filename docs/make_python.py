@@ -36,6 +36,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "subclass_miou_metric",
         "pair_labels",
     ),
+    "Semantic label maps": ("label_map_confusion", "LabelMapConfusion"),
     "Metric annotations": (
         "ScalarMetric",
         "ScalarMetricValue",
@@ -110,7 +111,7 @@ RETURNED = (
     "labelmetrics.formats.manifest.Provenance",
 )
 # Made by functions, not by people.
-RESULTS = {"Evaluation", "Rollup", "Report", "Verification", "LabelboxExport"}
+RESULTS = {"Evaluation", "LabelMapConfusion", "LabelboxExport", "Report", "Rollup", "Verification"}
 ALIASES = {
     "ScalarMetricValue": "Type of a plain value of a scalar metric: a finite number.",
     "ScalarMetricConfidenceValue": "Type of a scalar value by confidence key: a dict of numbers.",

@@ -31,6 +31,7 @@ _HOME = {
     "labelmetrics.evaluation": ("Evaluation", "evaluate", "load"),
     "labelmetrics.formats.labelbox_export": ("LabelboxExport", "from_labelbox_export"),
     "labelmetrics.formats.ndjson": ("NDJsonConverter",),
+    "labelmetrics.label_maps": ("LabelMapConfusion", "label_map_confusion"),
     "labelmetrics.limits": ("Limits",),
     "labelmetrics.metrics": (
         "confusion_matrix_metric",

@@ -60,6 +60,12 @@ from labelmetrics.formats.labelbox_export import (
 from labelmetrics.formats.ndjson import (
     NDJsonConverter as NDJsonConverter,
 )
+from labelmetrics.label_maps import (
+    LabelMapConfusion as LabelMapConfusion,
+)
+from labelmetrics.label_maps import (
+    label_map_confusion as label_map_confusion,
+)
 from labelmetrics.limits import (
     Limits as Limits,
 )

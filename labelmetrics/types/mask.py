@@ -358,7 +358,7 @@ def _decode(mask: Rle) -> NDArray[np.bool_]:
 
 def _check_area(height: int, width: int) -> None:
     if height * width > MAX_PIXELS:
-        raise AnnotationError(f"a mask of {height} x {width} pixels is too large to decode")
+        raise AnnotationError(f"an image of {height} x {width} pixels is too large to decode")
 
 
 def _select(pixels: NDArray[np.uint8], color: int | Colour | None) -> NDArray[np.bool_]:
@@ -377,26 +377,50 @@ def _select(pixels: NDArray[np.uint8], color: int | Colour | None) -> NDArray[np
 
 def _read_image(data: bytes) -> NDArray[np.uint8]:
     import numpy as np
-    from PIL import Image, UnidentifiedImageError
 
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            with Image.open(io.BytesIO(data)) as image:
-                _check_area(image.height, image.width)
-                grey = {"1": "L", "LA": "L", "La": "L", "PA": "P"}.get(image.mode)
-                pixels = np.asarray(image.convert(grey) if grey else image)
-    except Image.DecompressionBombError:
-        raise AnnotationError("the image of a mask has too many pixels to decode") from None
-    except UnidentifiedImageError:
-        raise AnnotationError("what should be the image of a mask is none") from None
-    except (OSError, SyntaxError, ValueError) as error:
-        raise AnnotationError(f"what should be the image of a mask is none: {error}") from None
+    pixels = decode_image(data, "the image of a mask", {"1": "L", "LA": "L", "La": "L", "PA": "P"})
     if pixels.dtype != np.uint8:  # 16 or 32 bits a pixel: what is not 0 must stay so
         pixels = (
             np.minimum(pixels, 255).astype(np.uint8) if pixels.dtype.kind in "iu" else (pixels != 0).astype(np.uint8)
         )
     return pixels[:, :, :3] if pixels.ndim == 3 else pixels
+
+
+def decode_image(
+    data: bytes, what: str, conversions: Mapping[str, str], formats: tuple[str, ...] | None = None
+) -> NDArray[Any]:
+    """Pixels of an image, whose type and number of channels are those of the image.
+
+    Parameters
+    ----------
+    data : bytes
+        A file of one of the ``formats`` of Pillow, or of any that it reads.
+    what : str
+        What the image is, for messages.
+    conversions : mapping of str to str
+        Modes of Pillow that are turned into others.
+
+    Raises
+    ------
+    AnnotationError
+        It is no such image, damaged, or claims too many pixels.
+    """
+    import numpy as np
+    from PIL import Image, UnidentifiedImageError
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            with Image.open(io.BytesIO(data), formats=formats) as image:
+                _check_area(image.height, image.width)
+                mode = conversions.get(image.mode)
+                return np.asarray(image.convert(mode) if mode else image)
+    except Image.DecompressionBombError:
+        raise AnnotationError(f"{what} has too many pixels to decode") from None
+    except UnidentifiedImageError:
+        raise AnnotationError(f"what should be {what} is none") from None
+    except (OSError, SyntaxError, ValueError) as error:
+        raise AnnotationError(f"what should be {what} is none: {error}") from None
 
 
 def _write_png(mask: NDArray[np.bool_]) -> bytes:
