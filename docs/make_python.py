@@ -36,6 +36,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "subclass_miou_metric",
         "pair_labels",
     ),
+    "Text entities": ("entity_counts", "EntityCounts", "EntityScore"),
     "Semantic label maps": ("label_map_confusion", "LabelMapConfusion"),
     "Metric annotations": (
         "ScalarMetric",
@@ -111,7 +112,16 @@ RETURNED = (
     "labelmetrics.formats.manifest.Provenance",
 )
 # Made by functions, not by people.
-RESULTS = {"Evaluation", "LabelMapConfusion", "LabelboxExport", "Report", "Rollup", "Verification"}
+RESULTS = {
+    "EntityCounts",
+    "EntityScore",
+    "Evaluation",
+    "LabelMapConfusion",
+    "LabelboxExport",
+    "Report",
+    "Rollup",
+    "Verification",
+}
 ALIASES = {
     "ScalarMetricValue": "Type of a plain value of a scalar metric: a finite number.",
     "ScalarMetricConfidenceValue": "Type of a scalar value by confidence key: a dict of numbers.",

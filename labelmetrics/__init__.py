@@ -17,6 +17,7 @@ __version__ = "0.1.0"
 # Where each public name lives; ``__init__.pyi`` says the same to type checkers, and a test compares the two.
 _HOME = {
     "labelmetrics.curves": ("average_precision", "best_confidence", "calibration", "f1_curve", "precision_recall"),
+    "labelmetrics.entities": ("EntityCounts", "EntityScore", "entity_counts"),
     "labelmetrics.errors": (
         "AnnotationError",
         "DataRowError",

@@ -15,6 +15,15 @@ from labelmetrics.curves import (
 from labelmetrics.curves import (
     precision_recall as precision_recall,
 )
+from labelmetrics.entities import (
+    EntityCounts as EntityCounts,
+)
+from labelmetrics.entities import (
+    EntityScore as EntityScore,
+)
+from labelmetrics.entities import (
+    entity_counts as entity_counts,
+)
 from labelmetrics.errors import (
     AnnotationError as AnnotationError,
 )
