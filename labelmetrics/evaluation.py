@@ -18,7 +18,7 @@ from labelmetrics.errors import Fault, InputError, SettingError
 from labelmetrics.explanation import Explanation, explain
 from labelmetrics.formats.bad_lines import BadLines, OnBadLine
 from labelmetrics.formats.custom_metrics import check_custom, check_values, key_of, place_of
-from labelmetrics.formats.data_rows import SPLITS, Missing, Rows, diagonals, settle
+from labelmetrics.formats.data_rows import SPLITS, Missing, Rows, check_missing, diagonals, settle
 from labelmetrics.formats.evaluation_tables import (
     counts_table,
     iou_table,
@@ -26,7 +26,7 @@ from labelmetrics.formats.evaluation_tables import (
     pairs_table,
     results_of_tables,
 )
-from labelmetrics.formats.inputs import Format, Geometry, read_sides
+from labelmetrics.formats.inputs import Format, Geometry, Sides, read_sides
 from labelmetrics.formats.lmeval import TABLES, read_manifest, read_table, write_folder
 from labelmetrics.formats.manifest import Counts, Digests, Manifest, Provenance, Settings
 from labelmetrics.formats.metric_columns import (
@@ -46,14 +46,14 @@ from labelmetrics.formats.output import check_ending, write_chunks, write_table
 from labelmetrics.formats.provenance import sidecar
 from labelmetrics.formats.rebuild import annotations_by_row
 from labelmetrics.kernels.batch import Bools, Columns, DataRowKey
-from labelmetrics.kernels.buffer import DEFAULT_BUFFER, Buffer
-from labelmetrics.kernels.comparison import Comparison, compare
+from labelmetrics.kernels.buffer import DEFAULT_BUFFER, Buffer, check_buffer
+from labelmetrics.kernels.comparison import Comparison, check_rules, compare
 from labelmetrics.kernels.counts import Matching
 from labelmetrics.kernels.digest import digest
 from labelmetrics.kernels.miou import Masks
 from labelmetrics.kernels.results import Results
 from labelmetrics.kernels.thresholds import Confidences, Grid, read_confidences, read_thresholds, threshold_name
-from labelmetrics.kernels.vocabulary import AnswerNames
+from labelmetrics.kernels.vocabulary import AnswerNames, Vocabulary
 from labelmetrics.limits import Limits
 from labelmetrics.matches import Matches
 from labelmetrics.summary import Summary
@@ -164,13 +164,19 @@ def evaluate(
     [('custom_iou', 0.3), ('50pct_iou', [1, 0, 0, 1]), ('custom_iou', 0.0), ('50pct_iou', [0, 1, 0, 0])]
     """
     report = progress or (lambda step, share: None)
-    thresholds = read_thresholds(iou)
-    if callable(custom) or not isinstance(custom, Iterable):
-        raise SettingError(f"custom is a list of functions: write custom=[{_name(custom)}]")
-    functions = list(custom)
-    for function in functions:
-        if not callable(function):
-            raise SettingError(f"custom is a list of functions, got {function!r}")
+    settings = settings_of(
+        iou=iou,
+        include_subclasses=include_subclasses,
+        matching=matching,
+        masks=masks,
+        buffer=buffer,
+        answer_names=answer_names,
+        missing_ground_truth=missing_ground_truth,
+        missing_predictions=missing_predictions,
+        geometry=geometry,
+        format=format,
+    )
+    functions = functions_of(custom)
     log = BadLines(on_bad_line, max_bad_lines, bad_lines)
     report("reading", 0.0)
     sides = read_sides(
@@ -184,53 +190,113 @@ def evaluate(
     )
     log.close()
     report("comparing", 0.4)
+    evaluation = evaluate_sides(sides, settings, confidences, functions, progress=report)
+    report("done", 1.0)
+    return evaluation
+
+
+def settings_of(**given: Any) -> Settings:
+    """What an evaluation was asked for, its confidence keys aside.
+
+    Raises
+    ------
+    SettingError
+        A value that cannot be used.
+    """
+    given["iou"] = list(read_thresholds(given["iou"]))
+    check_rules(given["matching"], given["masks"], given["answer_names"])
+    check_missing(given["missing_ground_truth"], given["missing_predictions"])
+    check_buffer(given["buffer"])
+    buffer = given["buffer"]
+    if isinstance(buffer, Mapping):
+        given["buffer"] = dict(buffer)
+    elif not isinstance(buffer, str):
+        # The default stays what it is: its use is told.
+        given["buffer"] = buffer if isinstance(buffer, float) else float(buffer)
+    return Settings.model_construct(confidences=[], **given)
+
+
+def functions_of(custom: Any) -> list[CustomMetric]:
+    """The functions of custom metrics.
+
+    Raises
+    ------
+    SettingError
+        ``custom`` is no list of functions.
+    """
+    if callable(custom) or not isinstance(custom, Iterable):
+        raise SettingError(f"custom is a list of functions: write custom=[{_name(custom)}]")
+    functions = list(custom)
+    for function in functions:
+        if not callable(function):
+            raise SettingError(f"custom is a list of functions, got {function!r}")
+    return functions
+
+
+def evaluate_sides(
+    sides: Sides,
+    settings: Settings,
+    confidences: Confidences,
+    functions: Sequence[CustomMetric],
+    *,
+    progress: Progress,
+    vocabulary: Vocabulary | None = None,
+    kind: str | None = None,
+) -> Evaluation:
+    """Compare both sides.
+
+    Parameters
+    ----------
+    sides : Sides
+        What was read.
+    settings : Settings
+        What is asked for.
+    confidences
+        Confidence keys, as for :func:`evaluate`.
+    functions : sequence of callable
+        Custom metrics.
+    progress : callable
+        Told of steps.
+    vocabulary : Vocabulary, optional
+        What names mean, where these data rows are a part of a larger input.
+    kind : {"id", "globalKey"}, optional
+        What data rows are named by, likewise.
+    """
     truth, guess, rows = settle(
         sides.ground_truth,
         sides.prediction,
         sides.table,
-        missing_ground_truth=missing_ground_truth,
-        missing_predictions=missing_predictions,
+        missing_ground_truth=settings.missing_ground_truth,
+        missing_predictions=settings.missing_predictions,
+        kind=kind,
     )
-    grid = Grid(thresholds, read_confidences(confidences, guess.confidence))
+    grid = Grid(tuple(settings.iou), read_confidences(confidences, guess.confidence))
     comparison = compare(
         truth,
         guess,
         grid=grid,
-        include_subclasses=include_subclasses,
-        matching=matching,
-        masks=masks,
-        buffer=buffer,
-        answer_names=answer_names,
+        include_subclasses=settings.include_subclasses,
+        matching=settings.matching,
+        masks=settings.masks,
+        buffer=settings.buffer,
+        answer_names=settings.answer_names,
         rows=rows.keys,
         diagonals=diagonals(rows),
         canonical=sides.canonical,
+        vocabulary=vocabulary,
     )
     results = Results.of(comparison)
-    settings = Settings(
-        iou=list(thresholds),
-        confidences=list(grid.keys),
-        include_subclasses=include_subclasses,
-        matching=matching,
-        masks=masks,
-        buffer={**buffer} if isinstance(buffer, Mapping) else buffer if isinstance(buffer, str) else float(buffer),
-        answer_names=answer_names,
-        missing_ground_truth=missing_ground_truth,
-        missing_predictions=missing_predictions,
-        geometry=geometry,
-        format=format,
-    )
     if functions:
-        report("custom metrics", 0.8)
+        progress("custom metrics", 0.8)
     found = _run_custom(functions, truth, guess, rows)
     check_custom(found, results, rows.kind)
-    evaluation = Evaluation(
+    settings = Settings.model_validate({**dict(settings), "confidences": list(grid.keys)})
+    return Evaluation(
         data_rows=rows.table,
         manifest=_manifest(results, settings, rows, (truth, guess)),
         custom=found,
         _tables=_Compared(results, comparison, (truth, guess), [sides.ordered or not one for one in sides.canonical]),
     )
-    report("done", 1.0)
-    return evaluation
 
 
 def load(path: str | Path) -> Evaluation:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -56,7 +56,7 @@ def read_annotations(path: str | Path, bad_lines: BadLines) -> Columns:
     InputError
         The file as a whole cannot be read.
     """
-    return Columns.concat([part for block in read_blocks(path) for part in _read_block(block, bad_lines)])
+    return Columns.concat([piece.columns for block in read_blocks(path) for piece in pieces_of(block, bad_lines)])
 
 
 def read_lines_of(lines: Iterable[Mapping[str, Any]], bad_lines: BadLines) -> Columns:
@@ -67,8 +67,27 @@ def read_lines_of(lines: Iterable[Mapping[str, Any]], bad_lines: BadLines) -> Co
     return builder.columns()
 
 
-def read_table(table: pa.Table) -> Columns:
-    """Columns of an Arrow table whose columns are named like the fields of annotation lines.
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Annotations of one block, and what they can be made from again: a table of regular lines, or lines of text.
+
+    Parameters
+    ----------
+    columns : Columns
+        The annotations.
+    table : pyarrow.Table or None
+        The regular lines, with the columns of :func:`~labelmetrics.formats.table.line_schema`.
+    lines : list of bytes
+        The others that can be read.
+    """
+
+    columns: Columns
+    table: pa.Table | None = None
+    lines: list[bytes] = field(default_factory=list)
+
+
+def read_table(table: pa.Table) -> Piece:
+    """Annotations of an Arrow table whose columns are named like the fields of annotation lines.
 
     Raises
     ------
@@ -86,49 +105,54 @@ def read_table(table: pa.Table) -> Columns:
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
         raise InputError(f"the table is not one of annotations: {error}") from error
     if not len(rows):
-        return Columns.empty()
+        return Piece(Columns.empty())
     if not is_sound(rows):
         raise InputError("the table holds rows that are not annotations; write it as NDJSON to see which they are")
     columns = columns_of_table(rows)
     if columns is None:
         raise InputError("the table holds masks whose encoding is damaged; write it as NDJSON to see which they are")
-    return columns
+    return Piece(columns, rows)
 
 
-def _read_block(block: Block, bad_lines: BadLines) -> Iterator[Columns]:
+def pieces_of(block: Block, bad_lines: BadLines) -> Iterator[Piece]:
+    """Read a block of lines; ``bad_lines`` is told about each line that cannot be read."""
     # Fields that are not those of the first lines, and whatever is special, are refused here and looked for then:
     # looking for each in the whole text takes as long as reading it.
-    columns = _fast(block.text, SAMPLE)
-    if columns is not None:
-        yield columns
+    piece = _fast(block.text, SAMPLE)
+    if piece is not None:
+        yield piece
         return
     lines: Iterable[tuple[int, bytes]] = block.lines()
     text = block.text
     if any(key in text for key in SPECIAL):
-        builder = AnnotationBuilder()
-        regular = []
+        regular: list[tuple[int, bytes]] = []
+        special: list[tuple[int, bytes]] = []
         for number, line in lines:
-            if any(key in line for key in SPECIAL):
-                _add(builder, partial(parse_json, line), number, block.file, line, bad_lines)
-            else:
-                regular.append((number, line))
-        yield builder.columns()
+            (special if any(key in line for key in SPECIAL) else regular).append((number, line))
+        yield _slow(special, block.file, bad_lines)
         if not regular:
             return
         lines, text = regular, b"\n".join(line for _, line in regular) + b"\n"
-    columns = _fast(text)
-    yield _slow(lines, block.file, bad_lines) if columns is None else columns
+    yield _fast(text) or _slow(lines, block.file, bad_lines)
 
 
-def _slow(lines: Iterable[tuple[int, bytes]], file: str, bad_lines: BadLines) -> Columns:
+def _slow(lines: Iterable[tuple[int, bytes]], file: str, bad_lines: BadLines) -> Piece:
     builder = AnnotationBuilder()
-    for number, line in lines:
-        _add(builder, partial(parse_json, line), number, file, line, bad_lines)
-    return builder.columns()
+    good = [line for number, line in lines if _add(builder, partial(parse_json, line), number, file, line, bad_lines)]
+    return Piece(builder.columns(), lines=good)
 
 
-def _fast(text: bytes, sample: int | None = None) -> Columns | None:
-    """Columns of regular lines, or ``None`` where anything about them is not as expected.
+def columns_of_pieces(tables: Sequence[pa.Table], lines: Iterable[bytes]) -> Columns:
+    """Columns from what :class:`Piece` keeps."""
+    parts = [columns_of_table(table) for table in tables]
+    builder = AnnotationBuilder()
+    for line in lines:
+        builder.add_line(parse_json(line))
+    return Columns.concat([*(part for part in parts if part is not None), builder.columns()])
+
+
+def _fast(text: bytes, sample: int | None = None) -> Piece | None:
+    """Annotations of regular lines, or ``None`` where anything about them is not as expected.
 
     With ``sample``, only fields that occur in the first so many bytes are expected.
     """
@@ -158,7 +182,8 @@ def _fast(text: bytes, sample: int | None = None) -> Columns | None:
         return None
     if table.num_rows != rows or not is_sound(table):
         return None
-    return columns_of_table(table)
+    columns = columns_of_table(table)
+    return None if columns is None else Piece(columns, table)
 
 
 def _object_lines(text: bytes) -> tuple[int, int] | None:
@@ -198,9 +223,11 @@ def _add(
     file: str | None,
     text: bytes,
     bad_lines: BadLines,
-) -> None:
+) -> bool:
+    """Add the annotations of a line; whether it could be read."""
     try:
         builder.add_line(parse())
+        return True
     except InputError as error:
         # A line's annotations have no places of their own in it.
         faults = [
@@ -208,3 +235,4 @@ def _add(
             for fault in error.faults
         ]
         bad_lines.add(faults or [Fault(rule="line", message=str(error), file=file, line=number)], text)
+        return False

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import orjson
 
@@ -37,7 +37,7 @@ class BadLines:
     file: str | Path | None = None
     faults: list[Fault] = field(default_factory=list)
     count: int = 0
-    _refused: list[bytes] = field(default_factory=list)
+    _refused: list[dict[str, Any]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         if self.on_bad_line not in ("error", "skip"):
@@ -52,7 +52,19 @@ class BadLines:
             first = faults[0]
             reason = "; ".join(f"{f.path}: {f.message}" if f.path else f.message for f in faults)
             where = {"file": first.file, "line": first.line, "reason": reason, "text": text.decode(errors="replace")}
-            self._refused.append(orjson.dumps(where) + b"\n")
+            self._refused.append(where)
+
+    def shifted(self, lines: int) -> BadLines:
+        """The same for lines that stand so many lines further down in their file."""
+
+        def moved(line: int | None) -> int | None:
+            return None if line is None else line + lines
+
+        return replace(
+            self,
+            faults=[replace(fault, line=moved(fault.line)) for fault in self.faults],
+            _refused=[{**one, "line": moved(one["line"])} for one in self._refused],
+        )
 
     def extend(self, other: BadLines) -> None:
         """Take over what another has collected."""
@@ -69,7 +81,7 @@ class BadLines:
             There are faults, and lines may not be skipped, or there are more than the most.
         """
         if self.file is not None:
-            write_chunks(self.file, self._refused)
+            write_chunks(self.file, (orjson.dumps(one) + b"\n" for one in self._refused))
         if not self.count:
             return
         lines = "1 line" if self.count == 1 else f"{self.count} lines"

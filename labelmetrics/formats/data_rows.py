@@ -238,6 +238,19 @@ class Rows:
     table: pa.Table
 
 
+def check_missing(missing_ground_truth: Missing, missing_predictions: Missing) -> None:
+    """Refuse ways to take data rows of one side that do not exist.
+
+    Raises
+    ------
+    SettingError
+        Naming the first one.
+    """
+    for name, value in (("missing_ground_truth", missing_ground_truth), ("missing_predictions", missing_predictions)):
+        if value not in ("error", "empty", "skip"):
+            raise SettingError(f"{name} must be error, empty or skip, got {value!r}")
+
+
 def settle(
     ground_truth: Columns,
     prediction: Columns,
@@ -245,8 +258,11 @@ def settle(
     *,
     missing_ground_truth: Missing = "error",
     missing_predictions: Missing = "empty",
+    kind: str | None = None,
 ) -> tuple[Columns, Columns, Rows]:
     """Bring the data-row keys of both sides to one kind, and settle which data rows are compared.
+
+    ``kind`` is given where these data rows are a part of a larger input.
 
     Returns
     -------
@@ -260,10 +276,8 @@ def settle(
     DataRowError
         The keys of the two sides do not fit together, or a side is missing where that is an error.
     """
-    for name, value in (("missing_ground_truth", missing_ground_truth), ("missing_predictions", missing_predictions)):
-        if value not in ("error", "empty", "skip"):
-            raise SettingError(f"{name} must be error, empty or skip, got {value!r}")
-    kind = _kind(ground_truth, prediction, table)
+    check_missing(missing_ground_truth, missing_predictions)
+    kind = kind or kind_of(_kinds(ground_truth), _kinds(prediction), table)
     lookup = _lookup(table, kind)
     truth, truth_rows = _rekey(ground_truth, lookup, kind, table is not None)
     guess, guess_rows = _rekey(prediction, lookup, kind, table is not None)
@@ -317,9 +331,16 @@ def _kinds(columns: Columns) -> set[str]:
     return {key.kind for key in columns.data_row.values} | {key.kind for key in columns.listed}
 
 
-def _kind(truth: Columns, guess: Columns, table: pa.Table | None) -> str:
-    kinds = [_kinds(truth), _kinds(guess)]
-    used = kinds[0] | kinds[1]
+def kind_of(truth: set[str], guess: set[str], table: pa.Table | None) -> str:
+    """What data rows are named by, from the kinds of keys that occur on both sides and the table of data rows.
+
+    Raises
+    ------
+    DataRowError
+        They do not fit together.
+    """
+    kinds = [truth, guess]
+    used = truth | guess
     if len(used) == 1 and (table is None or not _has_null(table, min(used))):
         return min(used)
     if table is not None:

@@ -170,7 +170,7 @@ def _read(side: Any, bad_lines: BadLines) -> Columns:
     if isinstance(side, str | Path):
         return read_annotations(side, bad_lines)
     if hasattr(side, "column_names"):
-        return read_table(side)
+        return read_table(side).columns
     if not isinstance(side, Iterable) or isinstance(side, Mapping | bytes) or hasattr(side, "annotations"):
         raise InputError(f"annotations are a path, a table, or a list of labels or lines, not {type(side).__name__}")
     items = iter(side)

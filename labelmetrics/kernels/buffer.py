@@ -24,6 +24,18 @@ DEFAULT_BUFFER = _Default(70.0)
 """Pixels, as in the platform's SDK, where it is a hidden constant."""
 
 
+def check_buffer(buffer: Buffer) -> None:
+    """Refuse widths that cannot be used, also where nothing is widened.
+
+    Raises
+    ------
+    SettingError
+        A width that is no number of pixels or share.
+    """
+    for width in buffer.values() if isinstance(buffer, Mapping) else [buffer]:
+        _read(width)
+
+
 def buffer_widths(batch: Batch, buffer: Buffer, diagonals: Floats | None = None) -> tuple[Floats, Floats]:
     """Width in pixels for each annotation of both sides.
 
@@ -42,8 +54,7 @@ def buffer_widths(batch: Batch, buffer: Buffer, diagonals: Floats | None = None)
     SettingError
         A width that is no number of pixels or share, or a share of an image whose size is unknown.
     """
-    for width in buffer.values() if isinstance(buffer, Mapping) else [buffer]:
-        _read(width)
+    check_buffer(buffer)
     sides = (batch.ground_truth, batch.prediction)
     concerned = [np.isin(side.kind, BUFFERED) for side in sides]
     used = np.zeros(len(batch.features), bool)

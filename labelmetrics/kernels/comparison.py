@@ -35,6 +35,33 @@ FLOOR_ACROSS = 0.1
 """Least overlap at which pairs of different features are kept."""
 
 
+def check_rules(matching: Matching, masks: Masks, answer_names: AnswerNames) -> None:
+    """Refuse rules that do not exist.
+
+    Raises
+    ------
+    SettingError
+        Naming the first one.
+    """
+    for name, value, allowed in (
+        ("matching", matching, ("platform", "coco")),
+        ("masks", masks, ("auto", "semantic", "instance")),
+        ("answer_names", answer_names, ("auto", "answer", "question/answer")),
+    ):
+        if value not in allowed:
+            raise SettingError(f"{name} must be one of {', '.join(allowed)}, got {value!r}")
+
+
+def warn_of_confidences(without: int, predictions: int) -> None:
+    """Say that some predictions of a whole input have no confidence, where others have."""
+    if 0 < without < predictions:
+        warnings.warn(
+            f"{without} of {predictions} predictions have no confidence; each counts as 1",
+            LabelmetricsWarning,
+            stacklevel=5,
+        )
+
+
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """What became of each annotation of one side at each threshold, confidence aside.
@@ -252,20 +279,9 @@ def compare(
     AnnotationError
         Annotations that cannot be compared with each other.
     """
-    for name, value, allowed in (
-        ("matching", matching, ("platform", "coco")),
-        ("masks", masks, ("auto", "semantic", "instance")),
-        ("answer_names", answer_names, ("auto", "answer", "question/answer")),
-    ):
-        if value not in allowed:
-            raise SettingError(f"{name} must be one of {', '.join(allowed)}, got {value!r}")
-    without = np.isnan(prediction.confidence)
-    if grid.keys and without.any() and not without.all():
-        warnings.warn(
-            f"{int(without.sum())} of {len(without)} predictions have no confidence; each counts as 1",
-            LabelmetricsWarning,
-            stacklevel=4,
-        )
+    check_rules(matching, masks, answer_names)
+    if grid.keys and vocabulary is None:
+        warn_of_confidences(int(np.isnan(prediction.confidence).sum()), len(prediction))
     batch = join(
         ground_truth,
         prediction,

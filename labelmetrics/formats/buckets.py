@@ -1,0 +1,370 @@
+"""Files of any size cut by data row: what belongs together lies together in a folder, range after range of keys.
+
+A *source* is a file or a stretch of one, read on its own. Its annotations are parsed once and go, as Arrow tables, into
+the *bucket* of their data row: a range of keys, so that buckets follow each other in the order of the output. Lines
+that are not regular (videos, masks as PNG) stay lines of text.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from labelmetrics.errors import Fault, InputError
+from labelmetrics.formats.annotation_lines import Piece, columns_of_pieces, pieces_of, read_table
+from labelmetrics.formats.bad_lines import BadLines
+from labelmetrics.formats.blocks import BLOCK_BYTES, BOM, LINE_BYTES, MAGIC, Block, read_blocks
+from labelmetrics.kernels.batch import Columns, Floats
+from labelmetrics.kernels.vocabulary import Names
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+SideName = Literal["ground_truth", "prediction"]
+
+SOURCE_BYTES = 64 << 20
+"""Bytes of a file that are one source."""
+BUCKET_BYTES = 48 << 20
+"""Bytes of input for which there is one bucket."""
+MOST_BUCKETS = 512
+PACKED_RATE = 10
+"""Bytes that a packed byte is taken for, to guess how many buckets are needed."""
+WINDOWS, WINDOW_BYTES = 64, 1 << 16
+"""Places of a file at which keys of data rows are looked for, and how far."""
+
+SUFFIXES = (".ndjson", ".jsonl", ".json", ".parquet")
+KEY = re.compile(rb'"dataRow"\s*:\s*\{\s*"(?:id|globalKey)"\s*:\s*("(?:[^"\\]|\\.)*")')
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A file, or those of its lines that begin in a stretch of it.
+
+    Parameters
+    ----------
+    side : {"ground_truth", "prediction"}
+        Which side its annotations are of.
+    path : str
+        The file.
+    start, stop : int, optional
+        Bytes of the stretch; the whole file unless given.
+    """
+
+    side: SideName
+    path: str
+    start: int = 0
+    stop: int | None = None
+
+    def blocks(self) -> Iterator[Block]:
+        """Its lines, a block at a time; numbers are counted from the beginning of the stretch."""
+        if self.stop is None:
+            yield from read_blocks(self.path)
+            return
+        with Path(self.path).open("rb") as file:
+            number = 1
+            if self.start:
+                # The line that began before belongs to the stretch before.
+                file.seek(self.start - 1)
+                file.readline()
+            while file.tell() < self.stop:
+                text = file.read(min(BLOCK_BYTES, self.stop - file.tell()))
+                if not text.endswith(b"\n"):
+                    rest = file.readline(LINE_BYTES + 1)
+                    if len(rest) > LINE_BYTES:
+                        message = f"a line is longer than {LINE_BYTES >> 20} MiB"
+                        line = number + text.count(b"\n")
+                        fault = Fault(rule="line-length", message=message, file=self.path, line=line)
+                        raise InputError(f"{self.path}: a line is too long", [fault])
+                    text += rest
+                yield Block(self.path, number, text if self.start or number > 1 else text.removeprefix(BOM))
+                number += text.count(b"\n")
+
+
+def find_files(side: Any, name: str) -> list[Path]:
+    """Files that a path, a pattern, a folder or a list of them names, sorted.
+
+    Raises
+    ------
+    InputError
+        There is none.
+    """
+    listed = [side] if isinstance(side, str | Path) else list(side)
+    found: list[Path] = []
+    for one in listed:
+        path = Path(one)
+        if path.is_dir():
+            endings = tuple(f"{suffix}{packed}" for suffix in SUFFIXES for packed in ("", ".gz", ".zst"))
+            found += sorted(file for file in path.iterdir() if file.name.endswith(endings))
+        elif not path.exists() and any(mark in str(one) for mark in "*?["):
+            found += sorted(Path(path.anchor or ".").glob(str(path.relative_to(path.anchor) if path.anchor else path)))
+        else:
+            found.append(path)
+    if not found:
+        raise InputError(f"{side}: there are no files of {name}")
+    return found
+
+
+def sources_of(side: SideName, files: Sequence[Path]) -> list[Source]:
+    """Sources of some files; large files of plain lines are several."""
+    found = []
+    for file in files:
+        size, head = _begin(file)
+        if file.suffix == ".parquet" or head.removeprefix(BOM).lstrip()[:1] == b"[" or _is_packed(head):
+            found.append(Source(side, str(file)))
+        else:
+            starts = range(0, max(size, 1), SOURCE_BYTES)
+            found += [Source(side, str(file), start, min(start + SOURCE_BYTES, size)) for start in starts]
+    return found
+
+
+def _begin(file: Path) -> tuple[int, bytes]:
+    try:
+        with file.open("rb") as stream:
+            return file.stat().st_size, stream.read(4096)
+    except OSError as error:
+        raise InputError(f"{file}: {error.strerror or error}") from error
+
+
+def _is_packed(head: bytes) -> bool:
+    return any(head.startswith(magic) for magic in MAGIC)
+
+
+def size_of(files: Sequence[Path]) -> int:
+    """Bytes of some files, about as many as they unpack to."""
+    total = 0
+    for file in files:
+        size, head = _begin(file)
+        total += size * (PACKED_RATE if _is_packed(head) or file.suffix == ".parquet" else 1)
+    return total
+
+
+def cut_points(files: Sequence[Path], n: int, keys: Sequence[str] = ()) -> list[str]:
+    """Keys at which data rows are cut into at most ``n`` ranges of about the same size.
+
+    ``keys`` are all data rows, where they are known; otherwise keys are looked for at even distances in the files.
+    """
+    found = sorted(keys) if keys else sorted(key for file in files for key in _sample(file))
+    places = [len(found) * index // n for index in range(1, n)]
+    return sorted({found[place] for place in places}) if found else []
+
+
+def _sample(file: Path) -> Iterator[str]:
+    size, head = _begin(file)
+    if file.suffix == ".parquet":
+        for batch in _batches(file, ["dataRow"]):
+            yield from dict.fromkeys(_keys_of_table(batch)[:: max(batch.num_rows // 16, 1)])
+        return
+    windows: Iterator[bytes]
+    if _is_packed(head) or head.removeprefix(BOM).lstrip()[:1] == b"[":
+        windows = (block.text[:WINDOW_BYTES] for block in read_blocks(file))
+    else:
+        windows = _windows(file, size)
+    for window in windows:
+        for text in KEY.findall(window):
+            yield json.loads(text)
+
+
+def _windows(file: Path, size: int) -> Iterator[bytes]:
+    with file.open("rb") as stream:
+        for index in range(WINDOWS):
+            stream.seek(max(size - WINDOW_BYTES, 0) * index // (WINDOWS - 1))
+            yield stream.read(WINDOW_BYTES)
+
+
+def _batches(file: Path, columns: list[str] | None = None) -> Iterator[pa.Table]:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        with pq.ParquetFile(file) as parquet:
+            for batch in parquet.iter_batches(columns=columns):
+                yield pa.Table.from_batches([batch])
+    except (OSError, pa.ArrowException) as error:
+        raise InputError(f"{file}: cannot be read: {error}") from error
+
+
+def _keys_of_table(table: pa.Table) -> list[str]:
+    """Key of the data row of each line."""
+    import pyarrow.compute as pc
+
+    rows = table.column("dataRow").combine_chunks()
+    names = [field.name for field in rows.type]
+    keys = [rows.field(name) for name in ("id", "globalKey") if name in names]
+    found: list[str] = (keys[0] if len(keys) == 1 else pc.coalesce(*keys)).to_pylist()
+    return found
+
+
+@dataclass(slots=True)
+class SplitReport:
+    """What was seen of one source.
+
+    Parameters
+    ----------
+    source : Source
+        The source.
+    names : Names
+        What features and nested answers there are.
+    kinds : set of str
+        Kinds of data-row keys.
+    annotations, without_confidence : int
+        Annotations, and those of them without a confidence.
+    confidences : list of ndarray
+        The confidences, where they are wanted.
+    lines : int
+        Lines of the stretch.
+    log : BadLines
+        Lines that cannot be read.
+    """
+
+    source: Source
+    names: Names = field(default_factory=Names)
+    kinds: set[str] = field(default_factory=set)
+    annotations: int = 0
+    without_confidence: int = 0
+    confidences: list[Floats] = field(default_factory=list)
+    lines: int = 0
+    log: BadLines = field(default_factory=BadLines)
+
+    def note(self, columns: Columns, *, keep_confidences: bool) -> None:
+        """Take notice of some annotations."""
+        self.names.update(Names.of((columns,)))
+        self.kinds |= {key.kind for key in columns.data_row.values}
+        self.annotations += len(columns)
+        self.without_confidence += int(np.isnan(columns.confidence).sum())
+        if keep_confidences:
+            self.confidences.append(columns.confidence)
+
+
+def split(
+    source: Source, cuts: Sequence[str], folder: Path, number: int, *, keep_refused: bool, keep_confidences: bool
+) -> SplitReport:
+    """Read one source and put its annotations into buckets.
+
+    Parameters
+    ----------
+    source : Source
+        What is read.
+    cuts : sequence of str
+        Keys at which buckets begin, rising; the first bucket begins before them.
+    folder : path
+        Where the buckets are.
+    number : int
+        Number of the source: no two sources write the same files.
+    keep_refused : bool
+        Whether the text of lines that cannot be read is kept.
+    keep_confidences : bool
+        Whether all confidences are told.
+
+    Raises
+    ------
+    InputError
+        The source as a whole cannot be read.
+    """
+    report = SplitReport(source, log=BadLines(file="kept" if keep_refused else None))
+    with ExitStack() as stack:
+        writers = _Writers(folder / source.side, number, stack)
+        for piece in _pieces(source, report):
+            report.note(piece.columns, keep_confidences=keep_confidences)
+            if piece.table is not None:
+                writers.add_table(piece.table, cuts)
+            for line in piece.lines:
+                writers.add_line(line, cuts)
+    return report
+
+
+def _pieces(source: Source, report: SplitReport) -> Iterator[Piece]:
+    if source.path.endswith(".parquet"):
+        for table in _batches(Path(source.path)):
+            yield read_table(table)
+        return
+    for block in source.blocks():
+        report.lines = block.first_line + block.text.count(b"\n") - 1
+        yield from pieces_of(block, report.log)
+
+
+class _Writers:
+    """Files of one source in the buckets of a side."""
+
+    def __init__(self, folder: Path, number: int, stack: ExitStack) -> None:
+        self._folder, self._number, self._stack = folder, number, stack
+        self._tables: dict[tuple[int, Any], Any] = {}
+        self._texts: dict[int, Any] = {}
+        self._schemas: dict[Any, int] = {}
+
+    def add_table(self, table: pa.Table, cuts: Sequence[str]) -> None:
+        import pyarrow as pa
+
+        encoded = pa.array(_keys_of_table(table)).dictionary_encode()
+        buckets = np.array([bisect_right(cuts, key) for key in encoded.dictionary.to_pylist()])
+        of_row = buckets[encoded.indices.to_numpy()]
+        order = np.argsort(of_row, kind="stable")
+        arranged = table.take(pa.array(order)).combine_chunks()
+        bounds = np.searchsorted(of_row[order], np.arange(len(cuts) + 2))
+        for bucket in np.flatnonzero(np.diff(bounds)).tolist():
+            part = arranged.slice(bounds[bucket], bounds[bucket + 1] - bounds[bucket])
+            self._writer(bucket, table.schema).write_table(part)
+
+    def _writer(self, bucket: int, schema: pa.Schema) -> Any:
+        import pyarrow as pa
+
+        key = (bucket, schema.to_string())
+        if key not in self._tables:
+            shape = self._schemas.setdefault(key[1], len(self._schemas))
+            file = self._file(bucket, f"{self._number:06d}-{shape}.arrow")
+            self._tables[key] = self._stack.enter_context(pa.ipc.new_stream(str(file), schema))
+        return self._tables[key]
+
+    def add_line(self, line: bytes, cuts: Sequence[str]) -> None:
+        data_row = json.loads(line)["dataRow"]
+        bucket = bisect_right(cuts, next(data_row[kind] for kind in ("id", "globalKey") if kind in data_row))
+        if bucket not in self._texts:
+            file = self._file(bucket, f"{self._number:06d}.ndjson").open("wb")
+            self._texts[bucket] = self._stack.enter_context(file)
+        self._texts[bucket].write(line + b"\n")
+
+    def _file(self, bucket: int, name: str) -> Path:
+        folder = self._folder / f"{bucket:04d}"
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder / name
+
+
+def read_bucket(folder: Path, side: SideName, bucket: int) -> Columns:
+    """All annotations of one side and bucket."""
+    import pyarrow as pa
+
+    place = folder / side / f"{bucket:04d}"
+    files = sorted(place.iterdir()) if place.is_dir() else []
+    tables: dict[str, list[pa.Table]] = {}
+    for file in files:
+        if file.suffix == ".arrow":
+            with pa.memory_map(str(file)) as stream:
+                table = pa.ipc.open_stream(stream).read_all()
+            tables.setdefault(table.schema.to_string(), []).append(table)
+    whole = [pa.concat_tables(parts).combine_chunks() for parts in tables.values()]
+    lines = (line for file in files if file.suffix == ".ndjson" for line in file.read_bytes().splitlines())
+    return columns_of_pieces(whole, lines)
+
+
+def gathered(reports: Sequence[SplitReport], log: BadLines) -> Names:
+    """All names of some sources, in order; ``log`` is told of their bad lines, by their numbers in the files."""
+    names = Names()
+    before: dict[str, int] = {}
+    for report in reports:
+        start = before.get(report.source.path, 0)
+        log.extend(report.log.shifted(start))
+        before[report.source.path] = start + report.lines
+        names.update(report.names)
+    return names
+
+
+def one_kind(reports: Sequence[SplitReport]) -> set[str]:
+    """Kinds of data-row keys that occur."""
+    return set().union(*(report.kinds for report in reports))
