@@ -238,6 +238,42 @@ class Rows:
     table: pa.Table
 
 
+class MissingRowsError(DataRowError):
+    """Data rows of one side only, where that is an error.
+
+    Parameters
+    ----------
+    side : {"ground_truth", "prediction"}
+        The side that they are not on.
+    kind : str
+        Kind of their keys.
+    rows : dict of str to int
+        Number of annotations that each has on the other side.
+    """
+
+    def __init__(self, side: str, kind: str, rows: Mapping[str, int]) -> None:
+        self.side, self.kind, self.rows = side, kind, rows
+        n = len(rows)
+        if side == "ground_truth":
+            predictions = sum(rows.values())
+            message = (
+                f"there is no ground truth for {'1 data row' if n == 1 else f'{n:,} data rows'} with "
+                f"{'1 prediction' if predictions == 1 else f'{predictions:,} predictions'}. If they are not labelled, "
+                'leave them out (missing_ground_truth="skip", --missing-ground-truth skip); if they are labelled and '
+                'empty, every prediction there is a false positive (missing_ground_truth="empty", '
+                "--missing-ground-truth empty), or name them in a table of data rows (data_rows=, --data-rows)"
+            )
+            rule, missing = "missing-ground-truth", "no ground truth"
+        else:
+            message = (
+                f'{n:,} data rows have no prediction; missing_predictions="empty" takes them as rows where the model '
+                'found nothing, missing_predictions="skip" leaves them out'
+            )
+            rule, missing = "missing-prediction", "no prediction"
+        faults = [Fault(rule=rule, message=missing, data_row=f"{kind}:{key}") for key in sorted(rows)[:5]]
+        super().__init__(message, faults)
+
+
 def check_missing(missing_ground_truth: Missing, missing_predictions: Missing) -> None:
     """Refuse ways to take data rows of one side that do not exist.
 
@@ -284,18 +320,13 @@ def settle(
     listed = set(table.column(kind).to_pylist()) if table is not None else set()
     labelled, predicted = truth_rows | listed, guess_rows
     keys = labelled | predicted
-    unlabelled = predicted - labelled
+    unlabelled, unpredicted = predicted - labelled, labelled - predicted
     found = _annotations(guess)
     wrong = {row: found[row] for row in unlabelled if row in found}
     if wrong and missing_ground_truth == "error":
-        raise _missing_truth(wrong, kind)
-    unpredicted = labelled - predicted
+        raise MissingRowsError("ground_truth", kind, wrong)
     if unpredicted and missing_predictions == "error":
-        raise DataRowError(
-            f'{len(unpredicted):,} data rows have no prediction; missing_predictions="empty" takes them as rows where '
-            'the model found nothing, missing_predictions="skip" leaves them out',
-            [Fault(rule="missing-prediction", message="no prediction", data_row=f"{kind}:{min(unpredicted)}")],
-        )
+        raise MissingRowsError("prediction", kind, dict.fromkeys(unpredicted, 0))
     if missing_ground_truth == "skip":
         keys -= unlabelled
     if missing_predictions == "skip":
@@ -309,22 +340,6 @@ def _annotations(columns: Columns) -> dict[str, int]:
     """Number of annotations of each data row that has any."""
     numbers = np.bincount(columns.data_row.codes, minlength=len(columns.data_row.values)).tolist()
     return {row: n for row, n in zip(columns.data_row.values, numbers, strict=True) if n}
-
-
-def _missing_truth(unlabelled: Mapping[str, int], kind: str) -> DataRowError:
-    n = sum(unlabelled.values())
-    rows = "1 data row" if len(unlabelled) == 1 else f"{len(unlabelled):,} data rows"
-    predictions = "1 prediction" if n == 1 else f"{n:,} predictions"
-    return DataRowError(
-        f"there is no ground truth for {rows} with {predictions}. If they are not labelled, leave them out "
-        '(missing_ground_truth="skip", --missing-ground-truth skip); if they are labelled and empty, every prediction '
-        'there is a false positive (missing_ground_truth="empty", --missing-ground-truth empty), or name them in a '
-        "table of data rows (data_rows=, --data-rows)",
-        [
-            Fault(rule="missing-ground-truth", message="no ground truth", data_row=f"{kind}:{key}")
-            for key in sorted(unlabelled)[:5]
-        ],
-    )
 
 
 def _kinds(columns: Columns) -> set[str]:
