@@ -39,10 +39,11 @@ from labelmetrics.formats.metric_columns import (
     lines_of,
     metric_columns,
     names_of,
+    text_of,
 )
 from labelmetrics.formats.metric_lines import each_line
 from labelmetrics.formats.ndjson import parse_line
-from labelmetrics.formats.output import check_ending, write_chunks, write_table
+from labelmetrics.formats.output import check_ending, write_chunks, write_tables
 from labelmetrics.formats.provenance import sidecar
 from labelmetrics.formats.rebuild import annotations_by_row
 from labelmetrics.kernels.batch import Bools, Columns, DataRowKey
@@ -625,9 +626,10 @@ class Evaluation:
         )
         if over_limit != "keep":
             check_values(custom, self.key_kind, limits)
-        return check_limit(columns, limits, over_limit, self._support())
+        return check_limit(columns, limits, over_limit, self.support())
 
-    def _support(self) -> dict[str, int]:
+    def support(self) -> dict[str, int]:
+        """Number of ground truths of each feature."""
         groups = self.results.by_feature
         support = np.bincount(groups.feature, groups.n_truth, minlength=len(self.results.features))
         return dict(zip(self.results.features, support.astype(int).tolist(), strict=True))
@@ -706,7 +708,7 @@ class Evaluation:
 
         def chunks() -> Iterator[bytes]:
             for block in columns.blocks():
-                text = _text_of(lines_of(block))
+                text = text_of(lines_of(block))
                 sha256.update(text)
                 yield text
 
@@ -731,7 +733,7 @@ class Evaluation:
         and ``aggregation``.
         """
         check_ending(path, "table")
-        write_table(path, self.metric_columns(**options).table())
+        write_tables(path, [self.metric_columns(**options).table()])
 
     def save(self, path: str | Path) -> None:
         """Write the evaluation file ``path``, a folder that usually ends in ``.lmeval``.
@@ -957,12 +959,3 @@ def _json(line: Mapping[str, Any]) -> str:
     import orjson
 
     return orjson.dumps(line).decode()
-
-
-def _text_of(lines: pa.Array) -> bytes:
-    """The text of all lines: their values lie behind one another in memory."""
-    if not len(lines):
-        return b""
-    _, offsets, data = lines.buffers()
-    first, last = np.frombuffer(offsets, np.int32)[[lines.offset, lines.offset + len(lines)]].tolist()
-    return bytes(memoryview(data)[first:last])

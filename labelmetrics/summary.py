@@ -75,6 +75,15 @@ def ratio(part: int, whole: int) -> float | None:
     return part / whole if whole else None
 
 
+def match_text(matching: str, threshold: float) -> str:
+    """What a match is.
+
+    >>> match_text("platform", 0.5), match_text("coco", 0.5)
+    ('IoU > 0.5', 'IoU >= 0.5')
+    """
+    return f"IoU {'>=' if matching == 'coco' else '>'} {threshold:g}"
+
+
 @dataclass(frozen=True, slots=True)
 class Summary:
     """Per feature and overall: counts, precision, recall, F1 and mean overlap.
@@ -114,7 +123,7 @@ class Summary:
     ) -> Summary:
         """Summary of results at a threshold (by index) and a confidence key."""
         sums = Sums.of(results, threshold=threshold, confidence=confidence, nearest=nearest)
-        return sums.summary(f"IoU {'>=' if matching == 'coco' else '>'} {results.grid.thresholds[threshold]:g}")
+        return sums.summary(match_text(matching, results.grid.thresholds[threshold]))
 
     @property
     def caption(self) -> str:

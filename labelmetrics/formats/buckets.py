@@ -94,7 +94,7 @@ def find_files(side: Any, name: str) -> list[Path]:
     Raises
     ------
     InputError
-        There is none.
+        There is none, or one of them cannot be read.
     """
     listed = [side] if isinstance(side, str | Path) else list(side)
     found: list[Path] = []
@@ -106,6 +106,7 @@ def find_files(side: Any, name: str) -> list[Path]:
         elif not path.exists() and any(mark in str(one) for mark in "*?["):
             found += sorted(Path(path.anchor or ".").glob(str(path.relative_to(path.anchor) if path.anchor else path)))
         else:
+            _begin(path)
             found.append(path)
     if not found:
         raise InputError(f"{side}: there are no files of {name}")
@@ -362,9 +363,11 @@ def gathered(reports: Sequence[SplitReport], log: BadLines) -> Names:
         log.extend(report.log.shifted(start))
         before[report.source.path] = start + report.lines
         names.update(report.names)
+    # Messages name data rows as they do where everything is in memory.
+    names.features = {occurrence: key.value for occurrence, key in names.features.items()}
     return names
 
 
-def one_kind(reports: Sequence[SplitReport]) -> set[str]:
+def kinds_of(reports: Sequence[SplitReport]) -> set[str]:
     """Kinds of data-row keys that occur."""
     return set().union(*(report.kinds for report in reports))

@@ -273,6 +273,9 @@ class MissingRowsError(DataRowError):
         faults = [Fault(rule=rule, message=missing, data_row=f"{kind}:{key}") for key in sorted(rows)[:5]]
         super().__init__(message, faults)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.side, self.kind, self.rows)
+
 
 def check_missing(missing_ground_truth: Missing, missing_predictions: Missing) -> None:
     """Refuse ways to take data rows of one side that do not exist.

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from labelmetrics.errors import Fault, InputError
 from labelmetrics.formats.manifest import Manifest
+from labelmetrics.formats.output import TableWriter
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -21,8 +22,6 @@ PLAIN = ("data_row", "question")
 """Columns whose dictionary is that of a part; the others are coded by what the whole evaluation has."""
 NUMBERS = ("object", "nearest", "ground_truth", "prediction")
 """Columns that hold numbers of objects, besides ``partner_NAME``."""
-GROUP_ROWS = 1 << 18
-"""Rows that are read and skipped together."""
 
 
 class EvaluationWriter:
@@ -46,7 +45,7 @@ class EvaluationWriter:
     def __init__(self, path: str | Path) -> None:
         self._path, self._target = path, Path(path)
         self._objects = 0
-        self._tables: dict[str, _Rows] = {}
+        self._tables: dict[str, TableWriter] = {}
         if self._target.exists() and not (self._target / "manifest.json").is_file():
             raise InputError(f"{path}: is there already and is no evaluation file, so it is not replaced")
         foreign = _foreign(self._target)
@@ -81,8 +80,8 @@ class EvaluationWriter:
         with self._reporting():
             for name, table in tables.items():
                 if name not in self._tables:
-                    self._tables[name] = _Rows(self._made / f"{name}.parquet")
-                self._tables[name].append(_renumbered(table, self._objects))
+                    self._tables[name] = TableWriter(self._made / f"{name}.parquet")
+                self._tables[name].append(_plain(_renumbered(table, self._objects)))
         self._objects += tables["objects"].num_rows
 
     def finish(self, manifest: Manifest) -> None:
@@ -103,45 +102,14 @@ def _foreign(folder: Path) -> list[str]:
     return sorted({one.name for one in folder.iterdir()} - {"manifest.json", *(f"{name}.parquet" for name in TABLES)})
 
 
-class _Rows:
-    """Writes rows to a Parquet file in groups of one size, in whatever parts they come."""
+def _plain(table: pa.Table) -> pa.Table:
+    """The table with texts instead of codes where those are of a part only."""
+    import pyarrow as pa
 
-    def __init__(self, file: Path) -> None:
-        self._file = file
-        self._writer: Any = None
-        self._waiting: list[pa.Table] = []
-        self._n = 0
-
-    def append(self, table: pa.Table) -> None:
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-
-        # Texts that are coded by what a part holds are written as they are.
-        for index, name in enumerate(table.column_names):
-            if name in PLAIN:
-                table = table.set_column(index, name, table.column(name).cast(pa.string()))
-        if self._writer is None:
-            self._writer = pq.ParquetWriter(self._file, table.schema, compression="zstd")
-        self._waiting.append(table)
-        self._n += table.num_rows
-        while self._n >= GROUP_ROWS:
-            self._write(GROUP_ROWS)
-
-    def _write(self, n: int) -> None:
-        import pyarrow as pa
-
-        whole = pa.concat_tables(self._waiting)
-        self._writer.write_table(whole.slice(0, n).combine_chunks(), row_group_size=GROUP_ROWS)
-        self._waiting, self._n = [whole.slice(n)], self._n - n
-
-    def finish(self) -> None:
-        self._write(self._n)
-        self.close()
-
-    def close(self) -> None:
-        if self._writer is not None:
-            self._writer.close()
-            self._writer = None
+    for index, name in enumerate(table.column_names):
+        if name in PLAIN:
+            table = table.set_column(index, name, table.column(name).cast(pa.string()))
+    return table
 
 
 def _renumbered(table: pa.Table, start: int) -> pa.Table:

@@ -6,9 +6,9 @@ such texts by pyarrow.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Literal
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -375,67 +375,134 @@ def _numbers(values: Floats) -> pa.Array:
     return pa.Array.from_buffers(pa.string(), len(values), buffers)
 
 
-def check_limit(
-    columns: MetricColumns, limits: Limits, over_limit: OverLimit, support: dict[str, int]
-) -> MetricColumns:
-    """Hold the metrics of a data row to the platform's limit.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Usage:
+    """How many metrics data rows have, and of which features; that of other data rows can be added.
 
     Parameters
     ----------
-    columns : MetricColumns
-        The metrics.
-    limits : Limits
-        The limit.
-    over_limit : {"error", "fit", "keep"}
-        Whether more metrics are an error, whole features are left out, or all are kept.
-    support : dict of str to int
-        Ground truths of each feature in the whole run; ``"fit"`` keeps the features with most of them.
-
-    Raises
-    ------
-    LimitError
-        A data row has more metrics than the platform takes; the error names the worst one and the ways on.
+    rows : int
+        Data rows.
+    with_metrics, over : int
+        Data rows that have any metrics, and those that have more than the platform takes.
+    most : int
+        Metrics of the data row that has the most.
+    worst : str
+        Its key.
+    row, feature : ndarray of int32, shape (n,)
+        Data row and feature of each metric, as indices; feature is -1 for those of a data row.
+    features : list of str
+        The features.
     """
-    if over_limit not in ("error", "fit", "keep"):
-        raise SettingError(f"over_limit must be error, fit or keep, got {over_limit!r}")
-    per_row = np.bincount(columns.row.codes, minlength=len(columns.row.values))
-    most = limits.metrics_per_data_row
-    if over_limit == "keep" or per_row.max(initial=0) <= most:
+
+    rows: int = 0
+    with_metrics: int = 0
+    over: int = 0
+    most: int = 0
+    worst: str = ""
+    row: NDArray[np.int32] = field(default_factory=lambda: np.empty(0, np.int32))
+    feature: NDArray[np.int32] = field(default_factory=lambda: np.empty(0, np.int32))
+    features: list[str] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, columns: MetricColumns, limit: int, *, by_feature: bool) -> Usage:
+        """Usage of some metrics; by feature only where something may have to be left out."""
+        per_row = np.bincount(columns.row.codes, minlength=len(columns.row.values))
+        most = int(per_row.max(initial=0))
+        found = cls(
+            rows=len(per_row),
+            with_metrics=int(np.count_nonzero(per_row)),
+            over=int((per_row > limit).sum()),
+            most=most,
+            worst=f"{columns.kind}:{columns.row.values[int(per_row.argmax())]}" if most else "",
+        )
+        if not by_feature:
+            return found
+        row, feature = (column.codes.astype(np.int32) for column in (columns.row, columns.feature))
+        return replace(found, row=row, feature=feature, features=columns.feature.values)
+
+    @classmethod
+    def sum(cls, parts: Sequence[Usage]) -> Usage:
+        """Usage of all data rows together; the parts have none in common."""
+        features = Coded.of(name for part in parts for name in part.features).values
+        codes = {name: code for code, name in enumerate(features)}
+        starts = np.cumsum([0, *(part.rows for part in parts)])
+        lookups = [np.array([*(codes[name] for name in part.features), -1], np.int32) for part in parts]
+        worst = max(parts, key=lambda part: part.most, default=cls())
+        return cls(
+            rows=sum(part.rows for part in parts),
+            with_metrics=sum(part.with_metrics for part in parts),
+            over=sum(part.over for part in parts),
+            most=worst.most,
+            worst=worst.worst,
+            row=np.concatenate([cls().row, *(part.row + at for part, at in zip(parts, starts.tolist(), strict=False))]),
+            feature=np.concatenate(
+                [cls().feature, *(lookup[part.feature] for part, lookup in zip(parts, lookups, strict=True))]
+            ),
+            features=features,
+        )
+
+    def kept(self, limit: int, over_limit: OverLimit, support: Mapping[str, int]) -> set[str] | None:
+        """Features whose metrics are written; ``None`` where all are.
+
+        Parameters
+        ----------
+        limit : int
+            Most metrics of a data row.
+        over_limit : {"error", "fit", "keep"}
+            Whether more metrics are an error, whole features are left out, or all are kept.
+        support : mapping of str to int
+            Ground truths of each feature; ``"fit"`` keeps the features with most of them.
+
+        Raises
+        ------
+        LimitError
+            A data row has too many metrics; the error names the worst one and the ways on.
+        """
+        if not self.over or over_limit == "keep":
+            return None
+        if over_limit == "error":
+            raise LimitError(
+                f"{self.over:,} of {self.with_metrics:,} data rows have more than {limit} metrics, which the platform "
+                'refuses. Keep the features with the most ground truth (over_limit="fit", --over-limit fit), write '
+                "fewer metrics (metrics=, level=; --metrics, --level), or write all of them for other readers "
+                '(over_limit="keep", --over-limit keep)',
+                [Fault(rule="metrics-per-data-row", message=f"{self.most} metrics", data_row=self.worst)],
+            )
+        room = limit - np.bincount(self.row[self.feature < 0], minlength=self.rows)
+        order = np.argsort(self.feature, kind="stable")
+        bounds = np.searchsorted(self.feature[order], np.arange(len(self.features) + 1))
+        kept = set()
+        for code in sorted(
+            range(len(self.features)), key=lambda n: (-support.get(self.features[n], 0), self.features[n])
+        ):
+            used = np.bincount(self.row[order[bounds[code] : bounds[code + 1]]], minlength=self.rows)
+            if (used <= room).all():
+                room -= used
+                kept.add(self.features[code])
+        # Metrics of the data row alone may be too many; no feature can make room for them.
+        if (room < 0).any():
+            raise LimitError(f"a data row has more than {limit} metrics of its own, besides those of its features")
+        return kept
+
+
+def check_limit(
+    columns: MetricColumns, limits: Limits, over_limit: OverLimit, support: Mapping[str, int]
+) -> MetricColumns:
+    """Hold the metrics of a data row to the platform's limit; see :meth:`Usage.kept`."""
+    check_over_limit(over_limit)
+    usage = Usage.of(columns, limits.metrics_per_data_row, by_feature=over_limit == "fit")
+    kept = usage.kept(limits.metrics_per_data_row, over_limit, support)
+    if kept is None:
         return columns
-    if over_limit == "fit":
-        return _fit(columns, most, support)
-    worst = int(per_row.argmax())
-    row = f"{columns.kind}:{columns.row.values[worst]}"
-    n = int((per_row > most).sum())
-    raise LimitError(
-        f"{n:,} of {np.count_nonzero(per_row):,} data rows have more than {most} metrics, which the platform refuses. "
-        'Keep the features with the most ground truth (over_limit="fit", --over-limit fit), write fewer metrics '
-        '(metrics=, level=; --metrics, --level), or write all of them for other readers (over_limit="keep", '
-        "--over-limit keep)",
-        [Fault(rule="metrics-per-data-row", message=f"{per_row[worst]} metrics", data_row=row)],
-    )
+    stays = np.array([*(name in kept for name in columns.feature.values), True])
+    return replace(columns.take(stays[columns.feature.codes]), fitted=True)
 
 
-def _fit(columns: MetricColumns, most: int, support: dict[str, int]) -> MetricColumns:
-    """Leave out whole features, those with the least support first, until no data row is over the limit."""
-    keep = columns.feature.codes < 0
-    room = most - np.bincount(columns.row.codes[keep], minlength=len(columns.row.values))
-    order = np.argsort(columns.feature.codes, kind="stable")
-    bounds = np.searchsorted(columns.feature.codes[order], np.arange(len(columns.feature.values) + 1))
-    ranked = sorted(
-        range(len(columns.feature.values)),
-        key=lambda code: (-support.get(columns.feature.values[code], 0), columns.feature.values[code]),
-    )
-    for code in ranked:
-        lines = order[bounds[code] : bounds[code + 1]]
-        used = np.bincount(columns.row.codes[lines], minlength=len(room))
-        if (used <= room).all():
-            room -= used
-            keep[lines] = True
-    # Metrics of the data row alone may be too many; no feature can make room for them.
-    if (room < 0).any():
-        raise LimitError(f"a data row has more than {most} metrics of its own, besides those of its features")
-    return replace(columns.take(keep), fitted=True)
+def check_over_limit(over_limit: OverLimit) -> None:
+    """Refuse ways to take too many metrics that do not exist."""
+    if over_limit not in get_args(OverLimit):
+        raise SettingError(f"over_limit must be error, fit or keep, got {over_limit!r}")
 
 
 def lines_of(columns: MetricColumns) -> pa.Array:
@@ -456,6 +523,15 @@ def lines_of(columns: MetricColumns) -> pa.Array:
         _texts(columns.aggregation, lambda name: f',"aggregation":{_json(name)}}}\n', "}\n"),
         pa.scalar(""),
     )
+
+
+def text_of(lines: pa.Array) -> bytes:
+    """The text of all lines: their values lie behind one another in memory."""
+    if not len(lines):
+        return b""
+    _, offsets, data = lines.buffers()
+    first, last = np.frombuffer(offsets, np.int32)[[lines.offset, lines.offset + len(lines)]].tolist()
+    return bytes(memoryview(data)[first:last])
 
 
 def _json(text: str) -> str:

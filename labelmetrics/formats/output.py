@@ -26,6 +26,9 @@ SUFFIXES: dict[Kind, tuple[str, ...]] = {
 }
 PACKED = (".gz", ".zst")
 
+GROUP_ROWS = 1 << 18
+"""Rows of a Parquet file that are read and skipped together."""
+
 
 def kind_of(path: str | Path) -> Kind | None:
     """What is written to a path, by its ending; ``None`` where that says nothing.
@@ -127,9 +130,54 @@ def write_chunks(path: str | Path, chunks: Iterable[bytes]) -> None:
             stream.write(chunk)
 
 
-def write_table(path: str | Path, table: pa.Table) -> None:
-    """Write a Parquet file; see :func:`open_output`."""
-    import pyarrow.parquet as pq
+def write_tables(path: str | Path, tables: Iterable[pa.Table]) -> None:
+    """Write a Parquet file of tables, one below the other; see :func:`open_output`."""
+    with open_output(path) as stream, contextlib.closing(TableWriter(stream)) as writer:
+        for table in tables:
+            writer.append(table)
+        writer.finish()
 
-    with open_output(path) as stream:
-        pq.write_table(table, stream, compression="zstd")
+
+class TableWriter:
+    """Writes a Parquet file in groups of one size, so that it does not matter in which parts the rows come.
+
+    Parameters
+    ----------
+    file : path or file
+        What is written.
+    """
+
+    def __init__(self, file: Path | IO[bytes]) -> None:
+        self._file = file
+        self._writer: Any = None
+        self._waiting: list[pa.Table] = []
+        self._n = 0
+
+    def append(self, table: pa.Table) -> None:
+        """Add rows."""
+        import pyarrow.parquet as pq
+
+        if self._writer is None:
+            self._writer = pq.ParquetWriter(self._file, table.schema, compression="zstd")
+        self._waiting.append(table)
+        self._n += table.num_rows
+        while self._n >= GROUP_ROWS:
+            self._write(GROUP_ROWS)
+
+    def _write(self, n: int) -> None:
+        import pyarrow as pa
+
+        whole = pa.concat_tables(self._waiting)
+        self._writer.write_table(whole.slice(0, n).combine_chunks(), row_group_size=GROUP_ROWS)
+        self._waiting, self._n = [whole.slice(n)], self._n - n
+
+    def finish(self) -> None:
+        """Write what is left, and close the file."""
+        self._write(self._n)
+        self.close()
+
+    def close(self) -> None:
+        """Close the file as it is."""
+        if self._writer is not None:
+            self._writer.close()
+            self._writer = None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from hashlib import blake2b
 from typing import Any
 
@@ -50,6 +50,19 @@ def digest(columns: Columns) -> str:
             mixed = _mix(mixed ^ part)
         total = total << 64 | int(np.add.reduce(mixed, dtype=np.uint64))
     return f"{total:032x}"
+
+
+def added(digests: Iterable[str]) -> str:
+    """Digest of all annotations together, from those of parts.
+
+    >>> added(["0" * 15 + "1" + "f" * 16, "0" * 31 + "2"])
+    '00000000000000010000000000000001'
+    """
+    mask = (1 << 64) - 1
+    high = low = 0
+    for one in digests:
+        high, low = high + (int(one, 16) >> 64) & mask, low + (int(one, 16) & mask) & mask
+    return f"{high << 64 | low:032x}"
 
 
 def _mix(words: Words) -> Words:

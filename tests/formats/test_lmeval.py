@@ -11,12 +11,12 @@ import pyarrow.compute as pc
 import pytest
 
 import labelmetrics as lm
-from labelmetrics.formats import lmeval
+from labelmetrics.formats import lmeval, output
 from labelmetrics.formats.lmeval import EvaluationWriter
 
 
 def test_parts_give_the_bytes_of_the_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lmeval, "GROUP_ROWS", 7)
+    monkeypatch.setattr(output, "GROUP_ROWS", 7)
     truths, guesses = datasets.dataset(3, rows=6)
     whole = lm.evaluate(truths, guesses, buffer=5.0, answer_names="question/answer")
     whole.save(tmp_path / "whole.lmeval")

@@ -1,0 +1,690 @@
+"""Evaluations of files of any size: data rows are cut into ranges of keys, which are evaluated one after the other.
+
+Inputs are read once and put into buckets, one a range (``formats.buckets``). Each range is an evaluation of its own
+that knows what the whole input knows: what names mean, the key grid, the kind of data-row keys. What it finds is
+written to parts, and the parts, one behind the other, are the outputs. So they are those of
+:func:`labelmetrics.evaluate`, byte by byte, however many ranges and workers there are.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import pickle
+import shutil
+import time
+import warnings
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from functools import partial, reduce
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from labelmetrics import __version__
+from labelmetrics.errors import Fault, InputError, LabelmetricsWarning, SettingError
+from labelmetrics.evaluation import CustomMetric, Evaluation, Progress, evaluate_sides, functions_of, settings_of
+from labelmetrics.formats.bad_lines import BadLines, OnBadLine
+from labelmetrics.formats.buckets import (
+    BUCKET_BYTES,
+    MOST_BUCKETS,
+    SideName,
+    SplitReport,
+    cut_points,
+    find_files,
+    gathered,
+    kinds_of,
+    read_bucket,
+    size_of,
+    sources_of,
+    split,
+)
+from labelmetrics.formats.custom_metrics import check_values
+from labelmetrics.formats.data_rows import Missing, MissingRowsError, kind_of, read_data_rows, settle
+from labelmetrics.formats.inputs import Sides
+from labelmetrics.formats.lmeval import TABLES, EvaluationWriter
+from labelmetrics.formats.manifest import Counts, Digests, Manifest, Provenance, Settings
+from labelmetrics.formats.metric_columns import (
+    BUILT_IN,
+    Level,
+    OverLimit,
+    Usage,
+    built_in_names,
+    check_over_limit,
+    lines_of,
+    names_of,
+    text_of,
+)
+from labelmetrics.formats.output import Kind, open_output, write_chunks, write_tables
+from labelmetrics.formats.output import kind_of as output_kind
+from labelmetrics.formats.provenance import sidecar
+from labelmetrics.kernels.batch import Floats
+from labelmetrics.kernels.buffer import DEFAULT_BUFFER, Buffer
+from labelmetrics.kernels.comparison import warn_of_confidences
+from labelmetrics.kernels.counts import Matching
+from labelmetrics.kernels.digest import added
+from labelmetrics.kernels.miou import Masks
+from labelmetrics.kernels.thresholds import Confidences, Grid, read_confidences
+from labelmetrics.kernels.vocabulary import AnswerNames, Names, Vocabulary
+from labelmetrics.limits import Limits
+from labelmetrics.summary import Summary, Sums, match_text
+from labelmetrics.workers import Here, Processes, Runner
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+__all__ = ["RangedEvaluation", "evaluate_files"]
+
+SIDES: tuple[SideName, SideName] = ("ground_truth", "prediction")
+MARK = "labelmetrics-ranges.txt"
+"""File that marks a temporary folder as one of ours, and says what it is for."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RangedEvaluation:
+    """What an evaluation of files found, as far as it fits into memory; the rest is in its outputs.
+
+    Parameters
+    ----------
+    manifest : Manifest
+        Settings, key grid, digests of both inputs, and counts.
+    summaries : list of Summary
+        One for each threshold.
+    outputs : list of path
+        What was written.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import labelmetrics as lm
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     files = lm.write_sample(folder, rows=5)
+    ...     found = evaluate_files(files["ground_truth"], files["predictions"], data_rows=files["data_rows"],
+    ...                            outputs=[f"{folder}/metrics.ndjson"], over_limit="fit")
+    >>> found.summary().data_rows
+    5
+    """
+
+    manifest: Manifest
+    summaries: list[Summary]
+    outputs: list[Path]
+
+    def summary(self, *, iou: float | None = None) -> Summary:
+        """Counts, precision, recall, F1 and mean overlap at one of the thresholds; the lowest unless given.
+
+        Raises
+        ------
+        SettingError
+            A threshold that was not evaluated.
+        """
+        thresholds = self.manifest.settings.iou
+        if iou is not None and iou not in thresholds:
+            raise SettingError(f"iou {iou} was not evaluated; there is {', '.join(f'{t:g}' for t in thresholds)}")
+        return self.summaries[0 if iou is None else thresholds.index(iou)]
+
+
+def evaluate_files(
+    ground_truths: Any,
+    predictions: Any,
+    *,
+    outputs: Iterable[str | Path] = (),
+    metrics: Collection[str] | None = None,
+    level: Collection[Level] | None = None,
+    over_limit: OverLimit = "error",
+    limits: Limits | None = None,
+    iou: float | Iterable[float] = 0.5,
+    confidences: Confidences = None,
+    include_subclasses: bool = False,
+    matching: Matching = "platform",
+    masks: Masks = "auto",
+    buffer: Buffer = DEFAULT_BUFFER,
+    answer_names: AnswerNames = "auto",
+    data_rows: Any = None,
+    missing_ground_truth: Missing = "error",
+    missing_predictions: Missing = "empty",
+    custom: Sequence[CustomMetric] = (),
+    workers: int | None = None,
+    progress: Progress | None = None,
+    on_bad_line: OnBadLine = "error",
+    max_bad_lines: int | None = None,
+    bad_lines: str | Path | None = None,
+    tmp: str | Path | None = None,
+    resume: bool = False,
+    ranges: int | None = None,
+    runner: Runner | None = None,
+) -> RangedEvaluation:
+    """Compare files of any size, in memory that does not grow with them, and write what is found.
+
+    Parameters
+    ----------
+    ground_truths, predictions : path or list of paths
+        NDJSON (also gzip and zstd) and Parquet files of annotation lines; folders and patterns (``"gt/*.ndjson.gz"``)
+        name several.
+    outputs : iterable of path
+        What is written: ``.lmeval`` (evaluation file), ``.ndjson`` or ``.jsonl``, also with ``.gz`` or ``.zst`` (metric
+        lines), ``.parquet`` (metric table); ``"-"`` is standard output.
+    metrics, level, over_limit, limits
+        As for :meth:`Evaluation.lines`.
+    iou, confidences, include_subclasses, matching, masks, buffer, answer_names
+        As for :func:`evaluate`.
+    data_rows, missing_ground_truth, missing_predictions, custom, on_bad_line, max_bad_lines, bad_lines
+        As for :func:`evaluate`; functions must be importable by name where there are several workers.
+    workers : int, optional
+        Processes that read and compare; one, this one, unless given. The result does not depend on it.
+    progress : callable, optional
+        Called with the name of a step and the share of the work that is done.
+    tmp : path, optional
+        Folder for intermediate files, about as large as the unpacked input; beside the first output unless given.
+    resume : bool, default False
+        Whether to go on where an evaluation of the same files with the same settings was killed.
+    ranges : int, optional
+        Number of ranges; follows from the size of the input unless given.
+    runner : Runner, optional
+        What runs the tasks instead of processes of this machine.
+
+    Returns
+    -------
+    RangedEvaluation
+        Summaries and manifest.
+
+    Raises
+    ------
+    LabelmetricsError
+        As :func:`evaluate` does.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import labelmetrics as lm
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     files = lm.write_sample(folder, rows=5)
+    ...     output = f"{folder}/results.lmeval"
+    ...     found = evaluate_files(files["ground_truth"], files["predictions"], data_rows=files["data_rows"],
+    ...                            outputs=[output], ranges=3)
+    ...     print(lm.load(output).summary() == found.summary())
+    True
+    """
+    settings = settings_of(
+        iou=iou,
+        include_subclasses=include_subclasses,
+        matching=matching,
+        masks=masks,
+        buffer=buffer,
+        answer_names=answer_names,
+        missing_ground_truth=missing_ground_truth,
+        missing_predictions=missing_predictions,
+        geometry=None,
+        format=None,
+    )
+    check_over_limit(over_limit)
+    targets = [Path(path) for path in outputs]
+    kinds = {path: _output_kind(path) for path in targets}
+    files = [find_files(ground_truths, "ground truth"), find_files(predictions, "predictions")]
+    table = None if data_rows is None else read_data_rows(data_rows)
+    fixed = confidences if isinstance(confidences, str) else read_confidences(confidences, np.empty(0))
+    job = _Job(
+        settings=settings,
+        functions=functions_of(custom),
+        kinds=frozenset(kinds.values()),
+        metrics=names_of(metrics, "metrics"),
+        level=names_of(level, "level"),
+        over_limit=over_limit,
+        limits=limits or Limits(),
+    )
+    asked = _asked(job, fixed, files)
+    place = Path(tmp) if tmp is not None else (targets[0] if targets and str(targets[0]) != "-" else Path("evaluation"))
+    own = place / "labelmetrics-ranges" if tmp is not None else place.with_name(f".{place.name}.ranges")
+    log = BadLines(on_bad_line, max_bad_lines, bad_lines)
+    with _folder(own, asked, resume=resume) as folder:
+        if (folder / "cuts.pickle").exists():
+            cuts = pickle.loads((folder / "cuts.pickle").read_bytes())
+        else:
+            n = ranges or min(-(-sum(map(size_of, files)) // BUCKET_BYTES), MOST_BUCKETS)
+            keys = [] if table is None else _known_keys(table)
+            cuts = cut_points([*files[0], *files[1]], max(n, 1), keys)
+            _store(folder / "cuts.pickle", cuts)
+        run = _Run(folder, runner or (Here() if workers in (None, 1) else Processes(int(workers or 1))), progress)
+        reports = run.split(files, cuts, keep_refused=bad_lines is not None, keep_confidences=fixed == "auto")
+        names = gathered(reports, log)
+        log.close()
+        sides = [[report for report in reports if report.source.side == side] for side in SIDES]
+        kind = kind_of(kinds_of(sides[0]), kinds_of(sides[1]), table)
+        _check_kinds(sides, kind)
+        if table is not None:
+            _store_rows(folder, table, kind, cuts)
+        job = replace(job, folder=folder, kind=kind, has_table=table is not None)
+        present = np.concatenate([np.empty(0), *(part for report in sides[1] for part in report.confidences)])
+        if "skip" in (missing_ground_truth, missing_predictions):
+            names, present = run.survey(job, len(cuts) + 1, keep_confidences=fixed == "auto")
+        grid = Grid(tuple(settings.iou), read_confidences(confidences, present))
+        if grid.keys:
+            warn_of_confidences(
+                sum(report.without_confidence for report in sides[1]), sum(report.annotations for report in sides[1])
+            )
+        job = replace(job, keys=list(grid.keys) or None, vocabulary=Vocabulary.of(names, answer_names))
+        return run.evaluate(job, len(cuts) + 1, targets, kinds)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Job:
+    """What every range has to know."""
+
+    settings: Settings
+    functions: list[CustomMetric]
+    kinds: frozenset[Kind]
+    metrics: set[str] | None
+    level: set[str] | None
+    over_limit: OverLimit
+    limits: Limits
+    folder: Path = Path()
+    kind: str = "globalKey"
+    has_table: bool = False
+    keys: list[float] | None = None
+    vocabulary: Vocabulary | None = None
+
+    def read(self, bucket: int) -> Sides:
+        import pyarrow as pa
+
+        table = None
+        if self.has_table:
+            with pa.memory_map(str(self.folder / "rows" / f"{bucket:04d}.arrow")) as stream:
+                table = pa.ipc.open_file(stream).read_all()
+        truth, guess = (read_bucket(self.folder, side, bucket) for side in SIDES)
+        return Sides(truth, guess, table, canonical=(True, True))
+
+
+@dataclass(slots=True, kw_only=True)
+class _RangeReport:
+    """What was found in one range, besides its parts."""
+
+    digests: Digests
+    counts: Counts
+    sums: list[Sums]
+    lines: int = 0
+    usage: Usage = field(default_factory=Usage)
+    support: dict[str, int] = field(default_factory=dict)
+    custom: dict[str, str] = field(default_factory=dict)
+    said: list[str] = field(default_factory=list)
+    missing: tuple[str, str, dict[str, int]] | None = None
+
+
+def _evaluate_range(job: _Job, bucket: int) -> _RangeReport:
+    """Evaluate the data rows of one bucket, and write its parts."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("ignore")
+        warnings.simplefilter("always", LabelmetricsWarning)
+        try:
+            evaluation = evaluate_sides(
+                job.read(bucket),
+                job.settings,
+                job.keys,
+                job.functions,
+                progress=lambda step, share: None,
+                vocabulary=job.vocabulary,
+                kind=job.kind,
+            )
+        except MissingRowsError as error:
+            nothing = Counts(data_rows=0, ground_truths=0, predictions=0, features=0, subclasses=0)
+            none = Digests(ground_truth="0" * 32, prediction="0" * 32)
+            missing = (error.side, error.kind, dict(error.rows))
+            return _RangeReport(digests=none, counts=nothing, sums=[], missing=missing)
+    thresholds = range(len(job.settings.iou))
+    report = _RangeReport(
+        digests=evaluation.manifest.digests,
+        counts=evaluation.manifest.counts,
+        sums=[Sums.of(evaluation.results, threshold=index) for index in thresholds],
+        support=evaluation.support(),
+        custom={str(metric.metric_name): metric.aggregation.value for _, metric in evaluation.custom},
+        said=[str(one.message) for one in caught],
+    )
+    folder = job.folder / "parts" / f"{bucket:04d}"
+    folder.mkdir(parents=True, exist_ok=True)
+    if "evaluation" in job.kinds:
+        for name, table in evaluation.tables().items():
+            _write_part(folder / f"{name}.arrow", [table])
+    if job.kinds & {"lines", "table"}:
+        _write_metrics(job, evaluation, folder, report)
+    return report
+
+
+def _write_metrics(job: _Job, evaluation: Evaluation, folder: Path, report: _RangeReport) -> None:
+    import pyarrow as pa
+
+    known = {*BUILT_IN, *built_in_names(evaluation.results.grid), *report.custom}
+    columns = evaluation.metric_columns(
+        metrics=None if job.metrics is None else job.metrics & known,
+        level=job.level,  # type: ignore[arg-type]
+        over_limit="keep",
+    )
+    if job.over_limit != "keep":
+        written = [
+            (row, one) for row, one in evaluation.custom if job.metrics is None or one.metric_name in job.metrics
+        ]
+        check_values(written, evaluation.key_kind, job.limits)
+    report.lines = len(columns)
+    report.usage = Usage.of(columns, job.limits.metrics_per_data_row, by_feature=job.over_limit == "fit")
+    feature = pa.DictionaryArray.from_arrays(
+        pa.array(columns.feature.codes, mask=columns.feature.codes < 0), pa.array(columns.feature.values, pa.string())
+    )
+    if "lines" in job.kinds:
+        lines = pa.chunked_array([lines_of(block) for block in columns.blocks()], pa.string())
+        _write_part(folder / "lines.arrow", [pa.table({"line": lines, "feature": feature})])
+    if "table" in job.kinds:
+        _write_part(folder / "table.arrow", [columns.table().append_column("feature", feature)])
+
+
+def _survey(job: _Job, bucket: int, *, keep_confidences: bool) -> tuple[Names, Floats]:
+    """Names and confidences of the annotations that are not left out."""
+    sides = job.read(bucket)
+    settings = job.settings
+    try:
+        truth, guess, _ = settle(
+            sides.ground_truth,
+            sides.prediction,
+            sides.table,
+            missing_ground_truth=settings.missing_ground_truth,
+            missing_predictions=settings.missing_predictions,
+            kind=job.kind,
+        )
+    except MissingRowsError:
+        return Names(), np.empty(0)  # told when the range is evaluated
+    return Names.of((truth, guess)), guess.confidence if keep_confidences else np.empty(0)
+
+
+class _Run:
+    """Runs the steps of one evaluation, each task once; what was done before a kill is not done again."""
+
+    def __init__(self, folder: Path, runner: Runner, progress: Progress | None) -> None:
+        self._folder, self._runner = folder, runner
+        self._progress = progress or (lambda step, share: None)
+
+    def _tasks(self, name: str, function: Callable[..., Any], tasks: Sequence[tuple[Any, ...]]) -> Iterator[Any]:
+        files = [self._folder / f"{name}-{index:06d}.pickle" for index in range(len(tasks))]
+        done = {file for file in files if file.exists()}
+        left = [(file, function, *task) for file, task in zip(files, tasks, strict=True) if file not in done]
+        results = self._runner.run(_stored, left)
+        for file in files:
+            yield pickle.loads(file.read_bytes()) if file in done else next(results)
+
+    def split(
+        self, files: Sequence[Sequence[Path]], cuts: Sequence[str], *, keep_refused: bool, keep_confidences: bool
+    ) -> list[SplitReport]:
+        """Put the annotations of all files into buckets."""
+        sources = [source for side, found in zip(SIDES, files, strict=True) for source in sources_of(side, found)]
+        work = partial(
+            split, cuts=cuts, folder=self._folder, keep_refused=keep_refused, keep_confidences=keep_confidences
+        )
+        reports: list[SplitReport] = []
+        clock = _Clock("reading", "annotations", self._progress, 0.0, 0.5)
+        tasks = [(source, number) for number, source in enumerate(sources)]
+        for report in self._tasks("split", _split_task, [(work, *task) for task in tasks]):
+            reports.append(report)
+            clock.tell(len(reports) / len(sources), report.annotations)
+        return reports
+
+    def survey(self, job: _Job, n: int, *, keep_confidences: bool) -> tuple[Names, Floats]:
+        """Names and confidences of all annotations that are not left out."""
+        names, present = Names(), [np.empty(0)]
+        work = partial(_survey, keep_confidences=keep_confidences)
+        for found, confidences in self._tasks("survey", work, [(job, bucket) for bucket in range(n)]):
+            names.update(found)
+            present.append(confidences)
+        return names, np.concatenate(present)
+
+    def evaluate(self, job: _Job, n: int, targets: Sequence[Path], kinds: dict[Path, Kind]) -> RangedEvaluation:
+        """Evaluate all ranges, and put their parts together."""
+        clock = _Clock("comparing", "data rows", self._progress, 0.5, 0.95)
+        reports: list[_RangeReport] = []
+        for report in self._tasks("range", _evaluate_range, [(job, bucket) for bucket in range(n)]):
+            reports.append(report)
+            clock.tell(len(reports) / n, report.counts.data_rows)
+        _raise_missing(reports)
+        for message in dict.fromkeys(text for report in reports for text in report.said):
+            warnings.warn(message, LabelmetricsWarning, stacklevel=4)
+        _check_custom(job, reports)
+        manifest = _manifest(job, reports)
+        kept = None
+        if job.kinds & {"lines", "table"}:
+            support: dict[str, int] = {}
+            for report in reports:
+                for name, count in report.support.items():
+                    support[name] = support.get(name, 0) + count
+            usage = Usage.sum([report.usage for report in reports])
+            kept = usage.kept(job.limits.metrics_per_data_row, job.over_limit, support)
+        parts = [self._folder / "parts" / f"{bucket:04d}" for bucket in range(n)]
+        for path in targets:
+            self._progress(f"writing {path}", 0.95)
+            match kinds[path]:
+                case "evaluation":
+                    _join_evaluation(path, parts, manifest)
+                case "lines":
+                    _join_lines(path, parts, manifest, kept)
+                case _:
+                    _join_table(path, parts, kept)
+        summaries = [
+            reduce(Sums.__add__, (report.sums[index] for report in reports)).summary(
+                match_text(job.settings.matching, threshold)
+            )
+            for index, threshold in enumerate(job.settings.iou)
+        ]
+        self._progress("done", 1.0)
+        return RangedEvaluation(manifest=manifest, summaries=summaries, outputs=list(targets))
+
+
+def _split_task(work: Callable[..., SplitReport], source: Any, number: int) -> SplitReport:
+    return work(source, number=number)
+
+
+def _stored(file: Path, function: Callable[..., Any], *task: Any) -> Any:
+    """Do a task, and keep its result for whoever goes on after a kill."""
+    result = function(*task)
+    _store(file, result)
+    return result
+
+
+def _store(file: Path, value: Any) -> None:
+    temporary = file.with_suffix(".part")
+    temporary.write_bytes(pickle.dumps(value))
+    temporary.replace(file)
+
+
+def _asked(job: _Job, confidences: Any, files: Sequence[Sequence[Path]]) -> str:
+    """Text of what is evaluated and how: it is the same where an evaluation can be resumed."""
+    stats = [(str(file), file.stat().st_size, file.stat().st_mtime_ns) for side in files for file in side]
+    functions = [f"{function.__module__}:{getattr(function, '__qualname__', '')}" for function in job.functions]
+    chosen = [None if one is None else sorted(one) for one in (job.kinds, job.metrics, job.level)]
+    return repr([__version__, dict(job.settings), confidences, stats, functions, chosen, job.over_limit, job.limits])
+
+
+def _output_kind(path: Path) -> Kind:
+    kind = output_kind(path)
+    if kind is None:
+        raise SettingError(f"{path}: an output ends in .lmeval, .ndjson, .jsonl or .parquet")
+    return kind
+
+
+class _Clock:
+    """Tells progress with a rate."""
+
+    def __init__(self, step: str, what: str, progress: Progress, start: float, stop: float) -> None:
+        self._step, self._what, self._progress, self._start, self._stop = step, what, progress, start, stop
+        self._began, self._n = time.monotonic(), 0
+        progress(step, start)
+
+    def tell(self, share: float, n: int) -> None:
+        self._n += n
+        rate = self._n / max(time.monotonic() - self._began, 1e-3)
+        text = f"{self._step} ({rate:,.0f} {self._what} a second)"
+        self._progress(text, self._start + share * (self._stop - self._start))
+
+
+@contextmanager
+def _folder(path: Path, asked: str, *, resume: bool) -> Iterator[Path]:
+    """A folder for intermediate files; it is removed when the work is done or cannot be done, but not by a kill."""
+    mark = path / MARK
+    if path.exists() and not mark.is_file():
+        raise InputError(f"{path}: is there already and holds no intermediate files, so it is not used")
+    if resume:
+        if not path.exists():
+            raise SettingError(f"{path}: there is nothing to resume")
+        if mark.read_text(encoding="utf-8") != asked:
+            raise SettingError(f"{path}: other files or other settings were evaluated here, so it cannot be resumed")
+    else:
+        shutil.rmtree(path, ignore_errors=True)
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        mark.write_text(asked, encoding="utf-8")
+        yield path
+    except OSError as error:
+        raise InputError(f"{error.filename or path}: {error.strerror or error}") from error
+    finally:
+        shutil.rmtree(path, ignore_errors=True)
+
+
+def _known_keys(table: pa.Table) -> list[str]:
+    """Keys of a table of data rows, of the kind that all rows have."""
+    for name in ("globalKey", "id"):
+        column = table.column(name)
+        if not column.null_count:
+            keys: list[str] = column.to_pylist()
+            return keys
+    return []
+
+
+def _check_kinds(sides: Sequence[Sequence[SplitReport]], kind: str) -> None:
+    others = set().union(*map(kinds_of, sides)) - {kind}
+    if others:
+        raise InputError(
+            f"data rows are named by {' and '.join(sorted({kind, *others}))}; files that are too large for memory must "
+            f"name all of them by {kind}"
+        )
+
+
+def _store_rows(folder: Path, table: pa.Table, kind: str, cuts: Sequence[str]) -> None:
+    """Cut the table of data rows like the inputs."""
+    import pyarrow as pa
+
+    keys = np.array(table.column(kind).to_pylist(), object)
+    bucket = np.searchsorted(np.array(cuts, object), keys, "right") if len(cuts) else np.zeros(len(keys), np.int64)
+    (folder / "rows").mkdir(exist_ok=True)
+    for index in range(len(cuts) + 1):
+        part = table.take(pa.array(np.flatnonzero(bucket == index)))
+        with pa.ipc.new_file(str(folder / "rows" / f"{index:04d}.arrow"), part.schema) as writer:
+            writer.write_table(part)
+
+
+def _write_part(file: Path, tables: Sequence[pa.Table]) -> None:
+    import pyarrow as pa
+
+    with pa.ipc.new_stream(str(file), tables[0].schema, options=_options()) as writer:
+        for table in tables:
+            writer.write_table(table.combine_chunks())
+
+
+def _options() -> Any:
+    import pyarrow as pa
+
+    return pa.ipc.IpcWriteOptions(unify_dictionaries=True)
+
+
+def _read_part(file: Path) -> pa.Table:
+    import pyarrow as pa
+
+    with pa.memory_map(str(file)) as stream:
+        return pa.ipc.open_stream(stream).read_all()
+
+
+def _raise_missing(reports: Sequence[_RangeReport]) -> None:
+    found = [report.missing for report in reports if report.missing is not None]
+    for side in SIDES:
+        rows = {row: n for one, _, rows in found if one == side for row, n in rows.items()}
+        if rows:
+            raise MissingRowsError(side, found[0][1], rows)
+
+
+def _check_custom(job: _Job, reports: Sequence[_RangeReport]) -> None:
+    aggregations: dict[str, str] = {}
+    for report in reports:
+        for name, aggregation in report.custom.items():
+            if aggregations.setdefault(name, aggregation) != aggregation:
+                message = f"is aggregated by {aggregation} on some data rows and by {aggregations[name]} on others"
+                raise InputError(
+                    "a metric name has two aggregations", [Fault(rule="aggregation", message=message, metric_key=name)]
+                )
+    grid = Grid(tuple(job.settings.iou), tuple(job.keys or ()))
+    known = dict.fromkeys([*BUILT_IN, *built_in_names(grid), *sorted(aggregations)])
+    unknown = sorted((job.metrics or set()) - known.keys())
+    if unknown:
+        raise SettingError(f"unknown metrics {', '.join(unknown)}; there are {', '.join(known)}")
+
+
+def _manifest(job: _Job, reports: Sequence[_RangeReport]) -> Manifest:
+    assert job.vocabulary is not None
+    vocabulary = job.vocabulary
+    totals = {
+        name: sum(getattr(report.counts, name) for report in reports)
+        for name in ("data_rows", "ground_truths", "predictions")
+    }
+    features, subclasses = vocabulary.features, vocabulary.subclasses
+    return Manifest(
+        labelmetrics=__version__,
+        settings=Settings.model_validate({**dict(job.settings), "confidences": job.keys or []}),
+        key_kind="id" if job.kind == "id" else "globalKey",
+        digests=Digests(
+            ground_truth=added(report.digests.ground_truth for report in reports),
+            prediction=added(report.digests.prediction for report in reports),
+        ),
+        counts=Counts(**totals, features=len(features), subclasses=len(subclasses)),
+        features=features,
+        classifications=[
+            name for name, is_class in zip(features, vocabulary.is_classification.tolist(), strict=True) if is_class
+        ],
+        subclasses=subclasses,
+        confidence_keys=job.keys or [],
+    )
+
+
+def _join_evaluation(path: Path, parts: Sequence[Path], manifest: Manifest) -> None:
+    with EvaluationWriter(path) as writer:
+        for part in parts:
+            writer.append({file.stem: _read_part(file) for file in sorted(part.glob("*.arrow")) if file.stem in TABLES})
+        writer.finish(manifest)
+
+
+def _chosen(table: pa.Table, kept: set[str] | None) -> pa.Table:
+    """The metrics that are written, without the column that tells which."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if kept is not None:
+        feature = table.column("feature").cast(pa.string())
+        table = table.filter(pc.or_(pc.is_null(feature), pc.is_in(feature, pa.array(sorted(kept), pa.string()))))
+    return table.drop_columns("feature")
+
+
+def _join_lines(path: Path, parts: Sequence[Path], manifest: Manifest, kept: set[str] | None) -> None:
+    sha256, n = hashlib.sha256(), 0
+    with open_output(path) as stream:
+        for part in parts:
+            for lines in _chosen(_read_part(part / "lines.arrow"), kept).column("line").chunks:
+                text = text_of(lines)
+                sha256.update(text)
+                stream.write(text)
+                n += len(lines)
+    if str(path) == "-":
+        return
+    provenance = Provenance(
+        labelmetrics=__version__,
+        settings=manifest.settings,
+        confidence_keys=manifest.confidence_keys,
+        digests=manifest.digests,
+        fitted=kept is not None,
+        lines=n,
+        digest_of_lines=sha256.hexdigest(),
+    )
+    write_chunks(sidecar(path), [provenance.model_dump_json(indent=2).encode() + b"\n"])
+
+
+def _join_table(path: Path, parts: Sequence[Path], kept: set[str] | None) -> None:
+    write_tables(path, (_chosen(_read_part(part / "table.arrow"), kept) for part in parts))
