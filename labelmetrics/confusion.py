@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from labelmetrics.errors import SettingError
-from labelmetrics.frame import html_table, plain_table
+from labelmetrics.frame import html_table, need_pandas, plain_table
 from labelmetrics.kernels.batch import Ints
 from labelmetrics.kernels.comparison import FLOOR_ACROSS
 from labelmetrics.kernels.matching import greedy
@@ -40,10 +40,12 @@ class ConfusionTable:
     threshold: float
 
     def to_pandas(self) -> pd.DataFrame:
-        """The table as a pandas DataFrame: ground truths in rows, predictions in columns."""
-        import pandas as pd
+        """The table as a pandas DataFrame, ground truths in rows, predictions in columns; needs pandas.
 
-        return pd.DataFrame(self.counts, index=self.features, columns=self.features)
+        ``pip install 'labelmetrics[pandas]'`` installs it.
+        """
+        frame: pd.DataFrame = need_pandas().DataFrame(self.counts, index=self.features, columns=self.features)
+        return frame
 
     def _rows(self) -> list[list[Any]]:
         return [[name, *row] for name, row in zip(self.features, self.counts.tolist(), strict=True)]

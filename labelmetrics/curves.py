@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from labelmetrics.errors import SettingError
+from labelmetrics.frame import need_pandas
 from labelmetrics.kernels.batch import Bools, Floats, Ints
 from labelmetrics.kernels.curves import AREAS, Detections, coco_curves, match, summarize
 from labelmetrics.kernels.thresholds import read_thresholds
@@ -146,11 +147,10 @@ class ConfidenceCurve:
         return _share(2 * self.tp, self.tp + self.fp + self.ground_truths)
 
     def to_pandas(self) -> pd.DataFrame:
-        """One row per point, as a pandas DataFrame."""
-        import pandas as pd
-
+        """One row per point, as a pandas DataFrame; needs pandas (``pip install 'labelmetrics[pandas]'``)."""
         names = ("confidence", "tp", "fp", "precision", "recall", "f1")
-        return pd.DataFrame({name: getattr(self, name) for name in names})
+        frame: pd.DataFrame = need_pandas().DataFrame({name: getattr(self, name) for name in names})
+        return frame
 
 
 def _share(part: Ints, whole: Ints) -> Floats:

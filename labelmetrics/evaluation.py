@@ -364,7 +364,7 @@ class Evaluation:
     >>> evaluation.summary().overall.f1
     0.5
     >>> evaluation.explain("b")
-    data row b
+    data row b, IoU > 0.5
     outcome  feature  place  confidence  overlap  why
     FP       person   –      –             0.200  the nearest ground truth overlaps by 0.200, not more than 0.5
     FN       person   –      –             0.200  the nearest prediction overlaps by 0.200, not more than 0.5
@@ -477,7 +477,8 @@ class Evaluation:
         key = self._row_key(str(data_row))
         threshold = self.manifest.settings.iou[self._threshold(iou)]
         objects, pairs = self._tables.of_row(key)
-        return explain(Matches.of(objects, threshold_name(threshold)), pairs, key, threshold)
+        matches = Matches.of(objects, threshold_name(threshold))
+        return explain(matches, pairs, key, threshold, self.manifest.settings.matching)
 
     @cached_property
     def _row_keys(self) -> dict[str, str]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from labelmetrics.frame import html_table, plain_table
+from labelmetrics.kernels.thresholds import match_rule
 from labelmetrics.matches import Matches
 
 if TYPE_CHECKING:
@@ -51,11 +52,20 @@ class Finding:
 
 
 class Explanation:
-    """The findings of one data row: matched pairs first, then false positives, then what was not found."""
+    """The findings of one data row: matched pairs first, then false positives, then what was not found.
 
-    def __init__(self, data_row: str, findings: list[Finding]) -> None:
+    ``iou`` says what a match is.
+    """
+
+    def __init__(self, data_row: str, findings: list[Finding], iou: str) -> None:
         self.data_row = data_row
         self.findings = findings
+        self.iou = iou
+
+    @property
+    def caption(self) -> str:
+        """What the findings are about."""
+        return f"data row {self.data_row}, {self.iou}"
 
     def __iter__(self) -> Iterator[Finding]:
         return iter(self.findings)
@@ -72,13 +82,13 @@ class Explanation:
         return [{name: getattr(one, name) for name in Finding.__dataclass_fields__} for one in self.findings]
 
     def __repr__(self) -> str:
-        return f"data row {self.data_row}\n{plain_table(NAMES, self.rows())}"
+        return f"{self.caption}\n{plain_table(NAMES, self.rows())}"
 
     def _repr_html_(self) -> str:
-        return html_table(NAMES, self.rows(), f"data row {self.data_row}")
+        return html_table(NAMES, self.rows(), self.caption)
 
 
-def explain(matches: Matches, pairs: pa.Table, data_row: str, threshold: float) -> Explanation:
+def explain(matches: Matches, pairs: pa.Table, data_row: str, threshold: float, matching: str) -> Explanation:
     """Findings of one data row, from the matches at a threshold and the pairs that overlap."""
     import pyarrow as pa
     import pyarrow.compute as pc
@@ -87,6 +97,7 @@ def explain(matches: Matches, pairs: pa.Table, data_row: str, threshold: float) 
     own = table.filter(pc.equal(table.column("data_row").cast(pa.string()), data_row)).to_pylist()
     objects = {one["object"]: one for one in own}
     unlike = _unlike(pairs.filter(pc.is_in(pairs.column("ground_truth"), pa.array(objects, pa.int64()))))
+    short = f"less than {threshold:g}" if matching == "coco" else f"not more than {threshold:g}"
     findings = []
     for one in own:
         is_truth = one["side"] == "ground_truth"
@@ -105,14 +116,14 @@ def explain(matches: Matches, pairs: pa.Table, data_row: str, threshold: float) 
                 confidence=one["confidence"],
                 overlap=one["overlap"] if matched else one["nearest_overlap"],
                 reason=one["reason"],
-                why=_why(one, nearest, threshold),
+                why=_why(one, nearest, short),
                 ground_truth=one["object"] if is_truth else partner and partner["object"],
                 prediction=None if is_truth else one["object"],
             )
         )
     order = ["TP", "FP", "FN", "ignored"]
     findings.sort(key=lambda f: (order.index(f.outcome), -(f.confidence if f.confidence is not None else 1.0)))
-    return Explanation(data_row, findings)
+    return Explanation(data_row, findings, match_rule(threshold, matching))
 
 
 def _unlike(pairs: pa.Table) -> dict[int, tuple[float, int]]:
@@ -126,14 +137,14 @@ def _unlike(pairs: pa.Table) -> dict[int, tuple[float, int]]:
     return found
 
 
-def _why(one: dict[str, Any], nearest: dict[str, Any] | None, threshold: float) -> str:
+def _why(one: dict[str, Any], nearest: dict[str, Any] | None, short: str) -> str:
     other = "prediction" if one["side"] == "ground_truth" else "ground truth"
     own = "ground truth" if one["side"] == "ground_truth" else "prediction"
     match one["reason"]:
         case None:
             return "matched"
         case "below threshold":
-            return f"the nearest {other} overlaps by {one['nearest_overlap']:.3f}, not more than {threshold:g}"
+            return f"the nearest {other} overlaps by {one['nearest_overlap']:.3f}, {short}"
         case "wrong class":
             feature = "another answer" if nearest is None else repr(nearest["feature"])
             return f"the {other} there is {feature}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from html import escape
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -14,6 +15,21 @@ SHOWN = 50
 """Rows that a notebook shows."""
 
 
+def need_pandas() -> ModuleType:
+    """The module pandas.
+
+    Raises
+    ------
+    ImportError
+        It is not installed.
+    """
+    try:
+        import pandas
+    except ImportError as error:
+        raise ImportError("pandas is not installed: pip install 'labelmetrics[pandas]'") from error
+    return pandas
+
+
 def to_pandas(table: pa.Table) -> pd.DataFrame:
     """Turn an Arrow table into a pandas DataFrame, with plain text instead of categories.
 
@@ -22,10 +38,7 @@ def to_pandas(table: pa.Table) -> pd.DataFrame:
     ImportError
         pandas is not installed.
     """
-    try:
-        import pandas  # noqa: F401 - only to give a better message
-    except ImportError as error:
-        raise ImportError("pandas is not installed: pip install 'labelmetrics[pandas]'") from error
+    need_pandas()
     frame: pd.DataFrame = table.to_pandas(strings_to_categorical=False)
     return frame
 
@@ -127,7 +140,7 @@ class Frame:
         return type(self)(self.table.take(indices), self.caption)
 
     def to_pandas(self) -> pd.DataFrame:
-        """The table as a pandas DataFrame."""
+        """The table as a pandas DataFrame; needs pandas (``pip install 'labelmetrics[pandas]'``)."""
         return to_pandas(self.table)
 
     def to_dicts(self) -> list[dict[str, Any]]:

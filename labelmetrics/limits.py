@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from labelmetrics.errors import SettingError
+
 __all__ = ["RESERVED_METRIC_NAMES", "Limits"]
 
 RESERVED_METRIC_NAMES = frozenset(
@@ -44,6 +46,11 @@ class Limits:
     reserved_names : frozenset of str
         Metric names (lower case) that the platform computes itself.
 
+    Raises
+    ------
+    SettingError
+        A limit that nothing can keep.
+
     Examples
     --------
     >>> Limits().metrics_per_data_row
@@ -58,3 +65,16 @@ class Limits:
     confidence_keys: tuple[int, int] = (2, 15)
     data_rows_per_run: int = 1_000_000
     reserved_names: frozenset[str] = RESERVED_METRIC_NAMES
+
+    def __post_init__(self) -> None:
+        for name, least in (("metrics_per_data_row", 1), ("scalar_max", 0), ("count_max", 0), ("data_rows_per_run", 1)):
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, int | float) or not value >= least:
+                raise SettingError(f"the limit {name} must be a number of at least {least}, got {value!r}")
+        match self.confidence_keys:
+            case (int(fewest), int(most)) if 1 <= fewest <= most:
+                return
+        raise SettingError(
+            "the limit confidence_keys must be the fewest and the most, at least 1 and in this order, got "
+            f"{self.confidence_keys!r}"
+        )

@@ -22,6 +22,7 @@ from labelmetrics.kernels.results import mean_of_features
 from labelmetrics.kernels.thresholds import Confidences, Grid, read_confidences, read_thresholds, threshold_name
 from labelmetrics.kernels.vocabulary import AnswerNames
 from labelmetrics.types import ConfusionMatrixMetric, ScalarMetric
+from labelmetrics.words import counted
 
 __all__ = [
     "confusion_matrix_metric",
@@ -346,7 +347,7 @@ def pair_labels(
     lonely = [key for key in {**truths, **guesses} if key not in truths or key not in guesses]
     if lonely and not filter_mismatch:
         raise DataRowError(
-            f"{len(lonely)} data rows have a label on one side only (filter_mismatch=True leaves them out)",
+            f"{counted(len(lonely), 'data row')} with a label on one side only (filter_mismatch=True leaves them out)",
             [
                 Fault(
                     rule="data-row",

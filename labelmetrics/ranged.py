@@ -65,10 +65,10 @@ from labelmetrics.kernels.comparison import warn_of_confidences
 from labelmetrics.kernels.counts import Matching
 from labelmetrics.kernels.digest import added
 from labelmetrics.kernels.miou import Masks
-from labelmetrics.kernels.thresholds import Confidences, Grid, read_confidences
+from labelmetrics.kernels.thresholds import Confidences, Grid, match_rule, read_confidences
 from labelmetrics.kernels.vocabulary import AnswerNames, Names, Vocabulary
 from labelmetrics.limits import Limits
-from labelmetrics.summary import Summary, Sums, match_text
+from labelmetrics.summary import Summary, Sums
 from labelmetrics.workers import Here, Processes, Runner
 
 if TYPE_CHECKING:
@@ -464,7 +464,7 @@ class _Run:
                     _join_table(path, parts, kept)
         summaries = [
             reduce(Sums.__add__, (report.sums[index] for report in reports)).summary(
-                match_text(job.settings.matching, threshold)
+                match_rule(threshold, job.settings.matching)
             )
             for index, threshold in enumerate(job.settings.iou)
         ]

@@ -13,6 +13,7 @@ from labelmetrics.kernels.aggregation import FEATURE, GROUP, NAME, SUBCLASS, Com
 from labelmetrics.kernels.batch import Bools, Coded, Ints
 from labelmetrics.rollup_input import Gathered, gather, listed
 from labelmetrics.rollup_table import Child, MatrixCounts, Rollup, RollupRow, number
+from labelmetrics.words import near
 
 __all__ = ["Child", "MatrixCounts", "Rollup", "RollupRow", "aggregate"]
 
@@ -87,7 +88,7 @@ def aggregate(
     if by not in get_args(By):
         raise SettingError(f"by must be one of {', '.join(get_args(By))}, got {by!r}")
     if (slices is None) != (by != "slice"):
-        raise SettingError('slices= and by="slice" belong together')
+        raise SettingError('slices= and by="slice" (--slices and --by slice) belong together')
     found = gather(source, metric=metric, feature=feature, confidence=confidence, nearest=nearest, data_rows=data_rows)
     groups = _groups(found, by, slices)
     wanted = {
@@ -183,7 +184,7 @@ def _code(names: list[str], name: str | None, what: str) -> int | None:
     if name is None:
         return None
     if name not in names:
-        raise SettingError(f"there is no {what} {name!r}; {listed(names)}")
+        raise SettingError(f"there is no {what} {name!r}{near(name, names) or f'; {listed(names)}'}")
     return names.index(name)
 
 

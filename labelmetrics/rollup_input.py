@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from labelmetrics.errors import DataRowError, Fault, InputError, SettingError
+from labelmetrics.errors import DataRowError, Fault, InputError, LabelmetricsWarning, SettingError
 from labelmetrics.formats.custom_metrics import values_of
 from labelmetrics.formats.data_rows import read_data_rows
 from labelmetrics.formats.known import Uses, mixed_kinds
@@ -21,6 +22,7 @@ from labelmetrics.formats.provenance import read_provenance
 from labelmetrics.kernels.aggregation import Method, Values, repeated
 from labelmetrics.kernels.batch import DataRowKey, Ints
 from labelmetrics.kernels.thresholds import nearest_key, threshold_name
+from labelmetrics.words import counted, near
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -72,7 +74,7 @@ class Gathered:
             There is no table of data rows.
         """
         if self.table is None:
-            raise SettingError("splits stand in a table of data rows: give one with data_rows=")
+            raise SettingError("splits stand in a table of data rows: give one with data_rows=, --data-rows")
         column = self.table.column("split").to_pylist()
         return [column[position] or "UNASSIGNED" for position in self.position.tolist()]
 
@@ -82,19 +84,33 @@ class Gathered:
         Raises
         ------
         SettingError
-            The slice names data rows, and all are known not to be there.
+            The slice names data rows that are not in the table of data rows.
         """
-        found = {row for row in map(self._row, keys) if row is not None}
-        if keys and not found and self.table is not None:
-            raise SettingError(f"slice {name!r} names no data row that is there, such as {self.rows[:1] or 'none'}")
+        places = {} if self.table is None else _places(self.table)
+        found: set[int] = set()
+        absent = []
+        for key in keys:
+            forms = _forms(key)
+            row = next((self.keys[one] for one in forms if one in self.keys), None)
+            if row is not None:
+                found.add(row)
+            elif places.keys().isdisjoint(forms):
+                absent.append(key)
+        if absent and self.table is not None:
+            named = counted(len(absent), "data row")
+            more = ", ..." if len(absent) > 1 else ""
+            raise SettingError(f"slice {name!r} names {named} not in the table of data rows: {absent[0]!r}{more}")
+        if absent and not found:
+            warnings.warn(f"slice {name!r}: no line is about any of its data rows", LabelmetricsWarning, stacklevel=4)
         return np.array(sorted(found), np.int64)
 
-    def _row(self, key: Any) -> int | None:
-        if isinstance(key, tuple):
-            return self.keys.get(DataRowKey(*key))
-        kind, _, value = str(key).partition(":")
-        candidates = (DataRowKey("id", str(key)), DataRowKey("globalKey", str(key)), DataRowKey(kind, value))
-        return next((self.keys[one] for one in candidates if one in self.keys), None)
+
+def _forms(key: Any) -> tuple[DataRowKey, ...]:
+    """The data rows that a key of a slice may name."""
+    if isinstance(key, tuple):
+        return (DataRowKey(*key),)
+    kind, _, value = str(key).partition(":")
+    return DataRowKey("id", str(key)), DataRowKey("globalKey", str(key)), DataRowKey(kind, value)
 
 
 def listed(names: Iterable[Any]) -> str:
@@ -140,6 +156,8 @@ def _check_fitted(source: Any) -> None:
 def _read(source: Any) -> MetricValues:
     reader = MetricReader()
     each_line(source, lambda line, file, number: reader.add(line, file, number) if is_metric(line) else None)
+    if not len(reader) and isinstance(source, str | Path):
+        warnings.warn(f"{source}: holds no metric lines", LabelmetricsWarning, stacklevel=4)
     return reader.values()
 
 
@@ -158,7 +176,9 @@ class _Choice:
         known = set(names)
         unknown = sorted(self.metrics - known) if self.metrics else []
         if unknown:
-            raise SettingError(f"there is no metric {', '.join(unknown)}; {listed(sorted(filter(None, known)))}")
+            there = sorted(filter(None, known))
+            hint = near(unknown[0], there) or f"; {listed(there)}"
+            raise SettingError(f"there is no metric {', '.join(unknown)}{hint}")
 
     def keys(self, grids: Mapping[str | None, set[float]], *, plain: bool = False) -> dict[str | None, float]:
         """The key of each metric that has keys.
@@ -347,7 +367,7 @@ def _of_lines(values: MetricValues, table: pa.Table | None, choice: _Choice) -> 
                 Fault(rule="unknown-data-row", message=f"no row has this {key.kind}", data_row=str(key))
                 for key in unknown[:KEPT]
             ]
-            raise DataRowError(f"{len(unknown):,} data rows are not in the table of data rows", faults)
+            raise DataRowError(f"{counted(len(unknown), 'data row')} not in the table of data rows", faults)
         # A data row that is named in two ways is one.
         places_used, first, codes = np.unique(
             np.array([places[key] for key in values.rows], np.int64), return_index=True, return_inverse=True

@@ -306,7 +306,7 @@ class Rollup:
         return pa.table(columns)
 
     def to_pandas(self) -> pd.DataFrame:
-        """The rows as a pandas DataFrame."""
+        """The rows as a pandas DataFrame; needs pandas (``pip install 'labelmetrics[pandas]'``)."""
         return to_pandas(self.to_arrow())
 
     def shown(self, most: int | None = None) -> tuple[list[str], list[list[Any]]]:

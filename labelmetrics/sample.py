@@ -7,6 +7,7 @@ first rows of a larger sample are the rows of a smaller one.
 from __future__ import annotations
 
 import uuid
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,9 @@ import orjson
 from labelmetrics.errors import SettingError
 
 __all__ = ["write_sample"]
+
+TOLD = 100
+"""Data rows from one report of progress to the next."""
 
 _WIDTH, _HEIGHT = 640, 480
 _TEXT_SHARE = 0.2
@@ -54,7 +58,14 @@ _TOPICS = ["delivery", "refund", "account"]
 _SPLITS = [("TRAINING", 7), ("VALIDATION", 2), ("TEST", 1)]
 
 
-def write_sample(directory: str | Path, rows: int = 200, seed: int = 0, *, overwrite: bool = False) -> dict[str, Path]:
+def write_sample(
+    directory: str | Path,
+    rows: int = 200,
+    seed: int = 0,
+    *,
+    overwrite: bool = False,
+    progress: Callable[[str, float], object] | None = None,
+) -> dict[str, Path]:
     """Write a small dataset with ground truth, predictions and a table of data rows.
 
     Four of five data rows are images with boxes (some with nested classifications), masks, polygons and
@@ -72,6 +83,8 @@ def write_sample(directory: str | Path, rows: int = 200, seed: int = 0, *, overw
         The same seed gives the same bytes.
     overwrite : bool
         Whether files that exist already may be replaced.
+    progress : callable, optional
+        Called with the name of a step and the share of the work that is done.
 
     Returns
     -------
@@ -97,9 +110,14 @@ def write_sample(directory: str | Path, rows: int = 200, seed: int = 0, *, overw
     files = {name: directory / f"{name}.ndjson" for name in ("ground_truth", "predictions", "data_rows")}
     present = [path.name for path in files.values() if path.exists()]
     if present and not overwrite:
-        raise SettingError(f"{directory} already holds {', '.join(present)}: choose another folder, or overwrite")
+        raise SettingError(
+            f"{directory} already holds {', '.join(present)}: choose another folder, or replace them "
+            "(overwrite=True, --overwrite)"
+        )
     lines: dict[str, list[bytes]] = {name: [] for name in files}
     for number in range(rows):
+        if progress is not None and number % TOLD == 0:
+            progress("drawing", number / rows)
         row = _Row(seed, number)
         row.draw()
         lines["data_rows"].append(orjson.dumps(row.described))

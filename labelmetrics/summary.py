@@ -12,7 +12,8 @@ from labelmetrics.frame import html_table, plain_table, to_pandas
 from labelmetrics.kernels.aggregation import exact_totals, rounded
 from labelmetrics.kernels.batch import Floats, Ints
 from labelmetrics.kernels.results import Results
-from labelmetrics.kernels.thresholds import nearest_key
+from labelmetrics.kernels.thresholds import match_rule, nearest_key
+from labelmetrics.words import counted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -75,15 +76,6 @@ def ratio(part: int, whole: int) -> float | None:
     return part / whole if whole else None
 
 
-def match_text(matching: str, threshold: float) -> str:
-    """What a match is.
-
-    >>> match_text("platform", 0.5), match_text("coco", 0.5)
-    ('IoU > 0.5', 'IoU >= 0.5')
-    """
-    return f"IoU {'>=' if matching == 'coco' else '>'} {threshold:g}"
-
-
 @dataclass(frozen=True, slots=True)
 class Summary:
     """Per feature and overall: counts, precision, recall, F1 and mean overlap.
@@ -123,16 +115,16 @@ class Summary:
     ) -> Summary:
         """Summary of results at a threshold (by index) and a confidence key."""
         sums = Sums.of(results, threshold=threshold, confidence=confidence, nearest=nearest)
-        return sums.summary(match_text(matching, results.grid.thresholds[threshold]))
+        return sums.summary(match_rule(results.grid.thresholds[threshold], matching))
 
     @property
     def caption(self) -> str:
         """What the numbers are about."""
-        parts = [f"{self.data_rows:,} data row{'' if self.data_rows == 1 else 's'}", self.iou]
+        parts = [counted(self.data_rows, "data row"), self.iou]
         if self.confidence is not None:
             parts.append(f"confidence >= {self.confidence:g}")
         if self.empty_rows:
-            parts.append(f"{self.empty_rows:,} row{'' if self.empty_rows == 1 else 's'} where both sides are empty")
+            parts.append(f"{counted(self.empty_rows, 'row')} where both sides are empty")
         return ", ".join(parts)
 
     def __iter__(self) -> Iterator[SummaryRow]:
@@ -150,7 +142,10 @@ class Summary:
         return html_table(HEADINGS, self.rows(), self.caption)
 
     def to_pandas(self) -> pd.DataFrame:
-        """One row per feature and one for all of them, as a pandas DataFrame."""
+        """One row per feature and one for all of them, as a pandas DataFrame; needs pandas.
+
+        ``pip install 'labelmetrics[pandas]'`` installs it.
+        """
         import pyarrow as pa
 
         return to_pandas(pa.Table.from_pylist([asdict(row) for row in self]))

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import warnings
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from itertools import islice
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from labelmetrics.errors import Fault, InputError
+from labelmetrics.errors import Fault, InputError, LabelmetricsWarning
 from labelmetrics.formats.data_rows import read_data_rows
 from labelmetrics.formats.known import Known, Names, Uses, mixed_kinds
 from labelmetrics.formats.metric_faults import (
@@ -25,6 +27,7 @@ from labelmetrics.frame import SHOWN, html_table
 from labelmetrics.kernels.batch import DataRowKey
 from labelmetrics.limits import Limits
 from labelmetrics.types import ClassificationAnnotation, VideoMaskAnnotation
+from labelmetrics.words import counted
 
 __all__ = ["Report", "validate"]
 
@@ -115,10 +118,10 @@ class Report:
         return html_table(names, ([value or "" for value in row] for row in rows), self._title() + more)
 
     def _title(self) -> str:
-        found = "no faults" if self.ok else "1 fault" if self.fault_count == 1 else f"{self.fault_count:,} faults"
+        found = "no faults" if self.ok else counted(self.fault_count, "fault")
         return (
-            f"{found} in {self.lines:,} lines: {self.metrics:,} metrics, {self.annotations:,} other annotations, "
-            f"{self.data_rows:,} data rows"
+            f"{found} in {counted(self.lines, 'line')}: {counted(self.metrics, 'metric')}, "
+            f"{counted(self.annotations, 'other annotation')}, {counted(self.data_rows, 'data row')}"
         )
 
 
@@ -174,6 +177,9 @@ def validate(
     check = _Check()
     for entry in entries(source, lambda error: check.log.extend(error.faults)):
         check.add(entry)
+    named = source if isinstance(source, list) else [source]
+    if not check.lines and any(isinstance(one, str | Path) for one in named):
+        warnings.warn("there are no lines to check", LabelmetricsWarning, stacklevel=2)
     check.finish(limits, known, is_one_kind=table is None)
     return check.report()
 

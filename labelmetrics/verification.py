@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from labelmetrics.errors import DataRowError
 from labelmetrics.evaluation import CustomMetric, Evaluation, Progress, evaluate
 from labelmetrics.formats.bad_lines import OnBadLine
 from labelmetrics.formats.lmeval import TABLES, read_manifest, read_table
@@ -130,17 +131,28 @@ def verify(
         # The tables as they are: they need not fit together, which loading them would ask for.
         manifest, tables = read_manifest(evaluation), {name: read_table(evaluation, name) for name in TABLES}
     settings = manifest.settings.model_dump()
-    again = evaluate(
-        ground_truths,
-        predictions,
-        data_rows=data_rows,
-        custom=custom,
-        workers=workers,
-        progress=progress,
-        on_bad_line=on_bad_line,
-        max_bad_lines=max_bad_lines,
-        **{**settings, "confidences": settings["confidences"] or None},
-    )
+    lacks_table = data_rows is None and _says_more_than_keys(tables["data_rows"])
+    try:
+        again = evaluate(
+            ground_truths,
+            predictions,
+            data_rows=data_rows,
+            custom=custom,
+            workers=workers,
+            progress=progress,
+            on_bad_line=on_bad_line,
+            max_bad_lines=max_bad_lines,
+            **{**settings, "confidences": settings["confidences"] or None},
+        )
+    except DataRowError as error:
+        if not lacks_table:
+            raise
+        message, _, _ = str(error).partition("\n")
+        raise DataRowError(
+            "the evaluation was made with a table of data rows: give it too (data_rows=, --data-rows). Without it, "
+            f"{message}",
+            error.faults,
+        ) from error
     recomputed = again.tables()
     old, new = (_metrics(either.pop("metrics")) for either in (tables, recomputed))
     differences = [*_of_manifests(manifest, again.manifest)]
@@ -149,7 +161,14 @@ def verify(
     if custom and old != new:
         differences.append(Difference(what="custom metrics", message="differ"))
     unchecked = ["custom metrics, since their functions were not given"] if old and not custom else []
+    if lacks_table and not _says_more_than_keys(recomputed["data_rows"]):
+        unchecked.append("the table of data rows, since it was not given (data_rows=, --data-rows)")
     return Verification(differences, unchecked)
+
+
+def _says_more_than_keys(data_rows: pa.Table) -> bool:
+    """Whether it comes from a table of data rows: the inputs alone name each in one way, and say nothing else."""
+    return sum(bool(column.null_count < len(column)) for column in data_rows.columns) > 1
 
 
 def _metrics(table: pa.Table) -> list[str]:

@@ -6,6 +6,7 @@ import base64
 import gzip
 import io
 import json
+import re
 import struct
 import zlib
 from pathlib import Path
@@ -44,7 +45,7 @@ class Case:
         assert result.exit_code == 2, result.output
         assert result.stdout == ""
         assert "Traceback" not in result.stderr
-        assert result.stderr.startswith("Error: ")
+        assert re.search("^Error: ", result.stderr, re.MULTILINE)
         for text in expected:
             assert text in result.stderr
         assert self.output.read_bytes() == BEFORE
@@ -84,6 +85,8 @@ def test_no_predictions(case: Case) -> None:
 
 def test_no_ground_truth_is_an_error_until_said_what_it_means(case: Case) -> None:
     case.refused(b"", GOOD, "there is no ground truth for 1 data row with 1 prediction.", "--missing-ground-truth skip")
+    far = ndjson(box_line("b"))
+    case.refused(far, GOOD, "no data row in common: the ground truths name such as globalKey:b", "row globalKey:a: no")
     assert case.counts(b"", GOOD, "--missing-ground-truth", "empty") == (0, 1, 0)
     assert case.counts(b"", GOOD, "--missing-ground-truth", "skip") == (0, 0, 0)
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import gzip
+import html
 import json
+import sys
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -19,6 +21,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import labelmetrics as lm
+from labelmetrics.curves import precision_recall
 from labelmetrics.kernels.thresholds import threshold_name
 
 ALL_LEVELS = ("data_row", "feature", "subclass")
@@ -718,3 +721,21 @@ def test_progress_is_told() -> None:
     assert "custom metrics" not in dict(told)
     lm.evaluate([b_line("a")], [], progress=lambda *step: told.append(step), custom=[lambda truths, guesses: []])
     assert "custom metrics" in dict(told)
+
+
+def test_explanations_say_what_a_match_is() -> None:
+    rules = (("platform", "IoU > 0.5", "not more than 0.5"), ("coco", "IoU >= 0.5", "less than 0.5"))
+    for matching, rule, short in rules:
+        told = lm.evaluate([b_line("a")], [b_line("a", 6)], matching=matching).explain("a")
+        assert told.caption == f"data row a, {rule}"
+        assert html.escape(told.caption) in told._repr_html_()
+        assert all(short in finding.why for finding in told)
+
+
+def test_tables_need_pandas_and_say_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    evaluation = lm.evaluate([b_line("a")], [b_line("a")])
+    monkeypatch.setitem(sys.modules, "pandas", None)
+    tables = [evaluation.summary(), evaluation.matches, evaluation.confusion_table(), lm.aggregate(evaluation)]
+    for table in (*tables, precision_recall(evaluation)):
+        with pytest.raises(ImportError, match=r"pip install 'labelmetrics\[pandas\]'"):
+            table.to_pandas()

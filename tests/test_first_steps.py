@@ -38,7 +38,7 @@ def test_many_rows_are_not_all_shown() -> None:
 def test_report_shows_itself() -> None:
     report = lm.validate([{"dataRow": {"id": "r1"}, "metricName": "iou", "metricValue": 1}])
     assert repr(report) == str(report)
-    assert str(report).startswith("1 fault in 1 lines")
+    assert str(report).startswith("1 fault in 1 line:")
 
 
 @pytest.mark.parametrize(

@@ -339,7 +339,7 @@ class TestPairLabels:
     def test_data_rows_on_one_side(self) -> None:
         truths, guesses = self.labels("a", "b"), self.labels("b", "c")
         assert list(pair_labels(truths, guesses, filter_mismatch=True)) == ["b"]
-        with pytest.raises(DataRowError, match="2 data rows have a label on one side only") as caught:
+        with pytest.raises(DataRowError, match="2 data rows with a label on one side only") as caught:
             pair_labels(truths, guesses)
         assert [(fault.data_row, fault.message) for fault in caught.value.faults] == [
             ("uid=a", "no prediction"),
@@ -353,3 +353,17 @@ class TestPairLabels:
             pair_labels([], self.labels("a", "a"))
         with pytest.raises(SettingError, match="match_on must be"):
             pair_labels([], [], match_on="name")  # type: ignore[arg-type]
+
+
+def test_lists_of_labels_are_told_what_to_do() -> None:
+    label = lm.Label(data=lm.ImageData(uid="a"), annotations=[b.square(0)])
+    with pytest.raises(AnnotationError, match=r"got a list of Labels: pass label\.annotations, or .* with evaluate"):
+        miou_metric([label], [label])
+
+
+def test_counts_of_one_are_singular() -> None:
+    one, other = (lm.Label(data=lm.ImageData(uid=row)) for row in "ab")
+    with pytest.raises(DataRowError, match="2 data rows with a label on one side only"):
+        pair_labels([one], [other])
+    with pytest.raises(DataRowError, match="1 data row with"):
+        pair_labels([one], [])

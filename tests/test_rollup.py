@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import labelmetrics as lm
-from labelmetrics.errors import DataRowError, InputError, SettingError
+from labelmetrics.errors import DataRowError, InputError, LabelmetricsWarning, SettingError
 from labelmetrics.formats.data_rows import read_data_rows
 from labelmetrics.kernels.results import Groups, Results
 from labelmetrics.kernels.thresholds import Grid
@@ -168,11 +168,14 @@ def test_splits_and_slices() -> None:
         splits.get("m")
     with pytest.raises(SettingError, match="table of data rows"):
         aggregate(lines, by="split")
-    slices = aggregate(lines, by="slice", slices={"night": ["a", "id:c"], "all": "abcd", "none": [], "gone": ["x"]})
+    slices = aggregate(lines, by="slice", slices={"night": ["a", "id:c"], "all": "abcd", "none": []})
     assert shown(slices) == [("all", "m", None, None, 15, 4), ("night", "m", None, None, 5, 2)]
     assert aggregate(lines, by="slice", slices={"s": [("id", "d")]}).get("m").value == 8
-    with pytest.raises(SettingError, match="names no data row"):
-        aggregate(lines, by="slice", slices={"gone": ["x"]}, data_rows=table)
+    with pytest.raises(SettingError, match="slice 'some' names 1 data row not in the table of data rows: 'x'"):
+        aggregate(lines, by="slice", slices={"some": ["a", "x"]}, data_rows=table)
+    assert aggregate(lines[:1], by="slice", slices={"some": ["a", "b"]}, data_rows=table).get("m").value == 1
+    with pytest.warns(LabelmetricsWarning, match="slice 'gone': no line is about any of its data rows"):
+        assert not len(aggregate(lines, by="slice", slices={"gone": ["x"]}))
     for wrong in ({"by": "slice"}, {"slices": {}}, {"by": "galaxy"}):
         with pytest.raises(SettingError):
             aggregate(lines, **wrong)
@@ -185,7 +188,7 @@ def test_data_rows_with_two_kinds_of_keys() -> None:
     table = [{"id": "a", "globalKey": "x"}, {"id": "b", "globalKey": "y"}]
     assert aggregate(lines, by="data_row", data_rows=table).get("m").value == 3
     assert aggregate(lines, by="slice", slices={"s": ["globalKey:x"]}, data_rows=table).get("m").data_rows == 1
-    with pytest.raises(DataRowError, match="1 data rows are not in the table"):
+    with pytest.raises(DataRowError, match="1 data row not in the table"):
         aggregate([*lines, total("q", 1)], data_rows=table)
 
 

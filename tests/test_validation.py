@@ -17,7 +17,7 @@ from PIL import Image
 
 import labelmetrics as lm
 from labelmetrics import validation
-from labelmetrics.errors import InputError
+from labelmetrics.errors import InputError, LabelmetricsWarning, SettingError
 from labelmetrics.limits import Limits
 from labelmetrics.validation import Report, validate
 
@@ -305,7 +305,8 @@ def test_line_endings_blank_lines_and_byte_order_mark(tmp_path: Path) -> None:
     assert report.ok
     assert report.metrics == 2
     path.write_bytes(b"")
-    assert validate(path).lines == 0
+    with pytest.warns(LabelmetricsWarning, match="there are no lines to check"):
+        assert validate(path).lines == 0
     path.write_text(json.dumps([line("a"), line("a")], indent=2))
     assert rules(validate(path)) == [("duplicate-metric-key", 2)]
 
@@ -364,6 +365,7 @@ def test_any_bytes_give_a_report(data: bytes) -> None:
 
 
 @given(st.binary(max_size=60))
+@pytest.mark.filterwarnings("ignore:there are no lines to check")
 def test_any_file_gives_a_report_or_an_error(tmp_path_factory: pytest.TempPathFactory, data: bytes) -> None:
     path = tmp_path_factory.mktemp("any") / "x"
     for start in (b"", b"[", b"\x1f\x8b", b"\x28\xb5\x2f\xfd"):
@@ -374,3 +376,37 @@ def test_any_file_gives_a_report_or_an_error(tmp_path_factory: pytest.TempPathFa
 def test_numbers_beyond_floats() -> None:
     report = validate([line("a", math.inf), line("b", 10**400), line("c", [10**400, 0, 0, 0])])
     assert [fault.line for fault in report.faults] == [1, 2, 3]
+
+
+def test_one_metric_and_no_line(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="expected a path or a list, got one ScalarMetric: put it into a list"):
+        validate(lm.ScalarMetric(metric_name="m", value=1))
+    (tmp_path / "empty").touch()
+    with pytest.warns(LabelmetricsWarning, match="there are no lines to check"):
+        assert validate([tmp_path / "empty"]).ok
+
+
+def test_a_metric_table_is_not_read_as_lines(tmp_path: Path) -> None:
+    path = tmp_path / "m.parquet"
+    lm.evaluate([], []).write_parquet(path)
+    for read in (validate, lm.aggregate):
+        with pytest.raises(InputError, match=r"m\.parquet: is a Parquet table, and lines of NDJSON are read here"):
+            read(path)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("confidence_keys", (5, 2)),
+        ("confidence_keys", (0, 2)),
+        ("confidence_keys", [2]),
+        ("scalar_max", -1),
+        ("scalar_max", math.nan),
+        ("count_max", "many"),
+        ("metrics_per_data_row", 0),
+        ("data_rows_per_run", True),
+    ],
+)
+def test_limits_that_nothing_can_keep(name: str, value: Any) -> None:
+    with pytest.raises(SettingError, match=f"the limit {name} must be"):
+        Limits(**{name: value})

@@ -120,7 +120,7 @@ class Listed(click.ParamType[Any]):
     item : callable
         Makes a value of its text; raises ValueError if it cannot.
     name : str
-        What a value is, for messages.
+        What the values are, for messages.
     """
 
     def __init__(self, item: Callable[[str], Any], name: str) -> None:
@@ -133,7 +133,7 @@ class Listed(click.ParamType[Any]):
         try:
             return tuple(self.item(part.strip()) for part in value.split(",") if part.strip())
         except ValueError:
-            self.fail(f"{value!r} is not a list of {self.name}s", param, ctx)
+            self.fail(f"{value!r} is not a list of {self.name}", param, ctx)
 
 
 def _level(text: str) -> str:
@@ -153,15 +153,13 @@ def metric_options(function: Any) -> Any:
         option(
             "--over-limit",
             type=click.Choice(OVER_LIMIT),
-            default="error",
-            show_default=True,
             section="Metric lines",
             help="Data rows with more metrics than the platform takes: an error, written without the features with "
-            "least ground truth (fit), or written in full for other readers (keep).",
+            "least ground truth (fit), or written in full for other readers (keep). [default: error]",
         ),
         option(
             "--level",
-            type=Listed(_level, "level (data_row, feature, subclass)"),
+            type=Listed(_level, "levels (data_row, feature, subclass)"),
             multiple=True,
             metavar="LEVEL,...",
             section="Metric lines",
@@ -169,7 +167,7 @@ def metric_options(function: Any) -> Any:
         ),
         option(
             "--metrics",
-            type=Listed(str, "name"),
+            type=Listed(str, "names"),
             multiple=True,
             metavar="NAME,...",
             section="Metric lines",
@@ -180,9 +178,10 @@ def metric_options(function: Any) -> Any:
     return function
 
 
-def metric_settings(metrics: Sequence[Any], level: Sequence[Any], over_limit: str) -> dict[str, Any]:
-    """Keyword arguments of ``Evaluation.lines`` from the options of :func:`metric_options`."""
-    return {"metrics": flat(metrics) or None, "level": flat(level) or None, "over_limit": over_limit}
+def metric_settings(metrics: Sequence[Any], level: Sequence[Any], over_limit: str | None) -> dict[str, Any]:
+    """Keyword arguments of ``Evaluation.lines`` from the options of :func:`metric_options` that are given."""
+    given = {"metrics": flat(metrics), "level": flat(level), "over_limit": over_limit}
+    return {name: value for name, value in given.items() if value}
 
 
 def check_kind(path: str, *kinds: Kind) -> Kind:

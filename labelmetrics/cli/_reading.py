@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from contextlib import redirect_stdout
+from functools import wraps
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -84,16 +86,24 @@ def load_function(name: str) -> Any:
     module, _, function = name.partition(":")
     if not module or not function:
         raise SettingError(f"a custom metric is named module:function, got {name!r}")
+    # Standard output may carry data: what a user's module prints goes where messages go.
     here = str(Path.cwd())
     if here not in sys.path:
         sys.path.insert(0, here)
     try:
-        found: Any = import_module(module)
+        with redirect_stdout(sys.stderr):
+            found: Any = import_module(module)
         for part in function.split("."):
             found = getattr(found, part)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         # Whatever a user's module raises when it is imported.
         raise SettingError(f"the custom metric {name} cannot be loaded: {type(error).__name__}: {error}") from error
     if not callable(found):
         raise SettingError(f"the custom metric {name} is no function")
-    return found
+
+    @wraps(found)
+    def quiet(*sides: Any) -> list[Any]:
+        with redirect_stdout(sys.stderr):
+            return list(found(*sides))
+
+    return quiet

@@ -32,7 +32,7 @@ def _confidences(ctx: click.Context, parameter: click.Parameter, value: str | No
         return value
     if value.strip().isdigit():
         return int(value)
-    return list(Listed(float, "number").convert(value, parameter, ctx))
+    return list(Listed(float, "numbers").convert(value, parameter, ctx))
 
 
 def _buffer(ctx: click.Context, parameter: click.Parameter, values: tuple[str, ...]) -> Any:
@@ -85,7 +85,7 @@ cat demo/predictions.ndjson | labelmetrics evaluate demo/ground_truth.ndjson - \
 @as_json
 @option(
     "--iou",
-    type=Listed(float, "number"),
+    type=Listed(float, "numbers"),
     multiple=True,
     metavar="NUMBER,...",
     section="Comparison",
@@ -172,7 +172,7 @@ def command(
     as_json: bool,
     metrics: tuple[Any, ...],
     level: tuple[Any, ...],
-    over_limit: str,
+    over_limit: str | None,
     custom: tuple[str, ...],
     iou: tuple[Any, ...],
     **settings: Any,
@@ -186,6 +186,9 @@ def command(
         raise SettingError("--json and -o - both need standard output")
     kinds = [check_kind(path, "evaluation", "table", "lines") for path in outputs]
     check_streams([ground_truths, predictions, settings["data_rows"]], [*outputs, settings["bad_lines"]])
+    lines = metric_settings(metrics, level, over_limit)
+    if lines and not set(kinds) - {"evaluation"}:
+        raise SettingError("--metrics, --level and --over-limit are about metric lines: write some (-o x.ndjson)")
     functions = [load_function(name) for name in custom]
 
     from labelmetrics.evaluation import evaluate
@@ -195,7 +198,6 @@ def command(
         given["iou"] = flat(iou)
     with messages.progress() as progress:
         evaluation = evaluate(ground_truths, predictions, custom=functions, progress=progress, **given)
-        lines = metric_settings(metrics, level, over_limit)
         if set(kinds) - {"evaluation"}:
             evaluation.metric_columns(**lines)  # raises what writing lines would raise, before anything is written
         for path in outputs:

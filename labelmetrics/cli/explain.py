@@ -29,9 +29,8 @@ def command(evaluation: str, data_row: str, iou: float | None, as_json: bool) ->
     from labelmetrics.evaluation import load
     from labelmetrics.explanation import NAMES
 
-    loaded = load(evaluation)
-    explanation = loaded.explain(data_row, iou=iou)
+    explanation = load(evaluation).explain(data_row, iou=iou)
     if as_json:
         print_json({"data_row": explanation.data_row, "findings": explanation.to_dicts()})
     else:
-        print_table(NAMES, explanation.rows(), f"data row {explanation.data_row}, {loaded.summary(iou=iou).iou}")
+        print_table(NAMES, explanation.rows(), explanation.caption)

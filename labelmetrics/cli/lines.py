@@ -45,7 +45,7 @@ def command(
     output: str,
     metrics: tuple[Any, ...],
     level: tuple[Any, ...],
-    over_limit: str,
+    over_limit: str | None,
 ) -> None:
     """Write the metric lines of an evaluation file.
 

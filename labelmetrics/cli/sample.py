@@ -36,7 +36,8 @@ def command(messages: Messages, directory: str, rows: int, seed: int, overwrite:
     """
     from labelmetrics.sample import write_sample
 
-    files = write_sample(directory, rows=rows, seed=seed, overwrite=overwrite)
+    with messages.progress() as progress:
+        files = write_sample(directory, rows=rows, seed=seed, overwrite=overwrite, progress=progress)
     for path in files.values():
         messages.info(f"wrote {path}")
     truth, guesses, table = files.values()

@@ -11,6 +11,7 @@ import orjson
 
 from labelmetrics.errors import Fault, InputError, LabelmetricsWarning, SettingError
 from labelmetrics.formats.output import write_chunks
+from labelmetrics.words import counted
 
 OnBadLine = Literal["error", "skip"]
 
@@ -84,7 +85,7 @@ class BadLines:
             write_chunks(self.file, (orjson.dumps(one) + b"\n" for one in self._refused))
         if not self.count:
             return
-        lines = "1 line" if self.count == 1 else f"{self.count} lines"
+        lines = counted(self.count, "line")
         if self.on_bad_line == "error":
             raise InputError(f"{lines} cannot be read", self.faults)
         if self.most is not None and self.count > self.most:

@@ -21,6 +21,7 @@ ARRAY_BYTES = 512 << 20
 
 MAGIC = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd"}
 BOM = b"\xef\xbb\xbf"
+PARQUET = b"PAR1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +97,11 @@ def read_blocks(path: str | Path, block_bytes: int = BLOCK_BYTES) -> Iterator[Bl
         while True:
             chunk = _read(stream, block_bytes, name, number)
             if first:
+                if chunk.startswith(PARQUET):
+                    raise InputError(
+                        f"{name}: is a Parquet table, and lines of NDJSON are read here; write metrics as .ndjson, and "
+                        "give a table of annotations as an Arrow table"
+                    )
                 chunk = chunk.removeprefix(BOM)
                 if chunk.lstrip()[:1] == b"[":
                     yield from _array_blocks(name, chunk, stream)

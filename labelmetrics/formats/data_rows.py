@@ -12,6 +12,7 @@ import numpy as np
 from labelmetrics.errors import DataRowError, Fault, InputError, SettingError
 from labelmetrics.formats.blocks import open_bytes, read_blocks
 from labelmetrics.kernels.batch import Coded, Columns, DataRowKey
+from labelmetrics.words import counted
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -249,25 +250,32 @@ class MissingRowsError(DataRowError):
         Kind of their keys.
     rows : dict of str to int
         Number of annotations that each has on the other side.
+    apart : str, optional
+        Key of a ground truth where the two sides have no data row in common.
     """
 
-    def __init__(self, side: str, kind: str, rows: Mapping[str, int]) -> None:
-        self.side, self.kind, self.rows = side, kind, rows
-        n = len(rows)
+    def __init__(self, side: str, kind: str, rows: Mapping[str, int], *, apart: str | None = None) -> None:
+        self.side, self.kind, self.rows, self.apart = side, kind, rows, apart
+        named = counted(len(rows), "data row")
         if side == "ground_truth":
-            predictions = sum(rows.values())
+            beginning = (
+                ""
+                if apart is None
+                else f"the two sides have no data row in common: the ground truths name such as {kind}:{apart}, the "
+                "predictions those below; are they of the same data, with keys written alike? If so: "
+            )
             message = (
-                f"there is no ground truth for {'1 data row' if n == 1 else f'{n:,} data rows'} with "
-                f"{'1 prediction' if predictions == 1 else f'{predictions:,} predictions'}. If they are not labelled, "
-                'leave them out (missing_ground_truth="skip", --missing-ground-truth skip); if they are labelled and '
-                'empty, every prediction there is a false positive (missing_ground_truth="empty", '
-                "--missing-ground-truth empty), or name them in a table of data rows (data_rows=, --data-rows)"
+                f"{beginning}there is no ground truth for {named} with {counted(sum(rows.values()), 'prediction')}. If "
+                'they are not labelled, leave them out (missing_ground_truth="skip", --missing-ground-truth skip); if '
+                'they are labelled and empty, every prediction there is a false positive (missing_ground_truth="empty",'
+                " --missing-ground-truth empty), or name them in a table of data rows (data_rows=, --data-rows)"
             )
             rule, missing = "missing-ground-truth", "no ground truth"
         else:
             message = (
-                f'{n:,} data rows have no prediction; missing_predictions="empty" takes them as rows where the model '
-                'found nothing, missing_predictions="skip" leaves them out'
+                f"there is no prediction for {named}. Take them as rows where the model found nothing "
+                '(missing_predictions="empty", --missing-predictions empty), or leave them out '
+                '(missing_predictions="skip", --missing-predictions skip)'
             )
             rule, missing = "missing-prediction", "no prediction"
         faults = [Fault(rule=rule, message=missing, data_row=f"{kind}:{key}") for key in sorted(rows)[:5]]
@@ -327,7 +335,8 @@ def settle(
     found = _annotations(guess)
     wrong = {row: found[row] for row in unlabelled if row in found}
     if wrong and missing_ground_truth == "error":
-        raise MissingRowsError("ground_truth", kind, wrong)
+        apart = min(labelled) if labelled and labelled.isdisjoint(predicted) else None
+        raise MissingRowsError("ground_truth", kind, wrong, apart=apart)
     if unpredicted and missing_predictions == "error":
         raise MissingRowsError("prediction", kind, dict.fromkeys(unpredicted, 0))
     if missing_ground_truth == "skip":

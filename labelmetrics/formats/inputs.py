@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import warnings
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -93,18 +94,30 @@ def read_sides(
         raise SettingError(f"geometry must be bbox or segm, got {geometry!r}")
     if workers is not None and (isinstance(workers, bool) or not isinstance(workers, int) or workers < 1):
         raise SettingError(f"workers must be a whole number of at least 1, got {workers!r}")
+    if _is_one_file(ground_truths, predictions):
+        _warn(f"{ground_truths}: is given as ground truth and as predictions")
     sides = _read_both(ground_truths, predictions, format, geometry, data_rows, bad_lines, workers)
+    for source, columns in ((ground_truths, sides.ground_truth), (predictions, sides.prediction)):
+        if isinstance(source, str | Path) and not len(columns) and not bad_lines.count:
+            only = ", only metric lines" if b'"metricValue"' in _head(source) else ""
+            _warn(f"{source}: holds no annotations{only}")
     if (
         len(sides.prediction)
         and np.isnan(sides.prediction.confidence).all()
         and (sides.ground_truth.confidence >= 0).any()
     ):
-        warnings.warn(
-            "the ground truths have confidences and the predictions have none: are the two sides swapped?",
-            LabelmetricsWarning,
-            stacklevel=3,
-        )
+        _warn("the ground truths have confidences and the predictions have none: are the two sides swapped?")
     return sides
+
+
+def _warn(message: str) -> None:
+    warnings.warn(message, LabelmetricsWarning, stacklevel=4)  # where evaluate is called
+
+
+def _is_one_file(first: Any, second: Any) -> bool:
+    if not all(isinstance(one, str | Path) and Path(one).is_file() for one in (first, second)):
+        return False
+    return Path(first).samefile(second)
 
 
 def _read_both(
@@ -119,6 +132,8 @@ def _read_both(
     table = None if data_rows is None else read_data_rows(data_rows)
     is_file = [isinstance(side, str | Path) for side in (ground_truths, predictions)]
     kind = _format(ground_truths, format) if is_file[0] else None
+    if geometry is not None and kind != "coco":
+        warnings.warn("geometry (--geometry) is about COCO files only", LabelmetricsWarning, stacklevel=4)
     if kind == "coco":
         from labelmetrics.formats.coco import read_ground_truth, read_results
 
@@ -152,18 +167,24 @@ def _read_both(
 def _format(path: str | Path, given: Format | None) -> Format:
     if given is not None:
         return given
-    if str(path) == "-":
-        return "ndjson"
-    with open_bytes(path) as stream:
-        try:
-            head = stream.read(SNIFFED)
-        except OSError as error:
-            raise InputError(f"{path}: cannot be read: {error}") from error
+    head = _head(path)
     if b'"dataRow"' in head:
         return "ndjson"
     if b'"data_row"' in head:
         return "labelbox-export"
     return "coco" if b'"image_id"' in head or b'"images"' in head else "ndjson"
+
+
+def _head(path: str | Path) -> bytes:
+    """The beginning of a file; of standard input what has arrived, which stays there to be read."""
+    if str(path) == "-":
+        peek = getattr(sys.stdin.buffer, "peek", None)
+        return b"" if peek is None else bytes(peek(SNIFFED))
+    with open_bytes(path) as stream:
+        try:
+            return stream.read(SNIFFED)
+        except OSError as error:
+            raise InputError(f"{path}: cannot be read: {error}") from error
 
 
 def _read(side: Any, bad_lines: BadLines) -> Columns:

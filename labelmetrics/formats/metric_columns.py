@@ -20,6 +20,7 @@ from labelmetrics.kernels.thresholds import Grid, threshold_name
 from labelmetrics.limits import Limits
 from labelmetrics.types import ConfusionMatrixMetric, ScalarMetric
 from labelmetrics.types.metric import key_digest
+from labelmetrics.words import counted
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -462,9 +463,10 @@ class Usage:
         if not self.over or over_limit == "keep":
             return None
         if over_limit == "error":
+            rows = counted(self.with_metrics, "data row")
             raise LimitError(
-                f"{self.over:,} of {self.with_metrics:,} data rows have more than {limit} metrics, which the platform "
-                'refuses. Keep the features with the most ground truth (over_limit="fit", --over-limit fit), write '
+                f"{self.over:,} of {rows} {'has' if self.over == 1 else 'have'} more than {limit} metrics, which the "
+                'platform refuses. Keep the features with the most ground truth (over_limit="fit", --over-limit fit), write '
                 "fewer metrics (metrics=, level=; --metrics, --level), or write all of them for other readers "
                 '(over_limit="keep", --over-limit keep)',
                 [Fault(rule="metrics-per-data-row", message=f"{self.most} metrics", data_row=self.worst)],

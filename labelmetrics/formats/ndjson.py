@@ -19,6 +19,7 @@ from labelmetrics.formats._writing import to_lines
 from labelmetrics.formats.output import open_output
 from labelmetrics.kernels.batch import DataRowKey
 from labelmetrics.types import GenericDataRowData, Label
+from labelmetrics.types.base import kind_of_value
 
 __all__ = ["NDJsonConverter", "Parsed", "parse_json", "parse_line", "read", "read_lines", "to_lines", "write_lines"]
 
@@ -153,6 +154,11 @@ class NDJsonConverter:
     def serialize(labels: Iterable[Label]) -> Iterator[dict[str, Any]]:
         """Lines of all labels; see :func:`to_lines`.
 
+        Raises
+        ------
+        InputError
+            One label, or what is none.
+
         Examples
         --------
         >>> from labelmetrics.types import ImageData, ScalarMetric
@@ -161,7 +167,11 @@ class NDJsonConverter:
         >>> [line["metricName"] for line in NDJsonConverter.serialize([label])]
         ['iou_custom']
         """
+        if isinstance(labels, Label):
+            raise InputError("expected a list of labels, got one Label: put it into a list")
         for label in labels:
+            if not isinstance(label, Label):
+                raise InputError(f"expected labels, got {kind_of_value(label)}")
             yield from to_lines(label)
 
     @staticmethod

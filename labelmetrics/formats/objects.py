@@ -95,6 +95,11 @@ class AnnotationBuilder:
             names = _class_names(annotation)
             if names & METRICS:
                 continue
+            if hasattr(annotation, "annotations"):
+                raise AnnotationError(
+                    f"expected the annotations of one data row, got a list of {type(annotation).__name__}s: pass "
+                    "label.annotations, or compare all labels with evaluate"
+                )
             try:
                 self._add(annotation, names, data_row)
             except (_NotComparable, AnnotationError, ValidationError) as error:

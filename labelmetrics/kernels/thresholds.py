@@ -123,6 +123,15 @@ def threshold_name(threshold: float) -> str:
     return f"{percent:f}pct_iou"
 
 
+def match_rule(threshold: float, matching: str) -> str:
+    """What a match is.
+
+    >>> match_rule(0.5, "platform"), match_rule(0.75, "coco")
+    ('IoU > 0.5', 'IoU >= 0.75')
+    """
+    return f"IoU {'>=' if matching == 'coco' else '>'} {threshold:g}"
+
+
 def nearest_key(keys: Sequence[float], confidence: float, *, nearest: bool = False) -> int:
     """Index of a confidence in the key grid.
 

@@ -171,6 +171,7 @@ def test_sample(tmp_path: Path) -> None:
     again = run("sample", tmp_path / "a")
     assert again.exit_code == 2
     assert "already holds ground_truth.ndjson" in again.stderr
+    assert "--overwrite" in again.stderr
     assert run("sample", tmp_path / "a", "--overwrite", "--rows", "3", "--seed", "5", "--quiet").stderr == ""
     assert len((tmp_path / "a" / "data_rows.ndjson").read_text().splitlines()) == 3
 
@@ -276,7 +277,7 @@ def test_evaluate_json_has_a_line_for_each_threshold(demo: Path) -> None:
         pytest.param(("--confidences", "many"), "is not a list of numbers", id="keys-text"),
         pytest.param(("--buffer", "wide"), "neither a number of pixels nor a share", id="buffer"),
         pytest.param(("--buffer", "5", "--buffer", "kerb=6"), "one width for all features", id="buffer-mixed"),
-        pytest.param(("--level", "image"), "is not a list of level", id="level"),
+        pytest.param(("--level", "image"), "is not a list of levels (data_row, feature, subclass)", id="level"),
         pytest.param(("--metrics", "recall", "-o", "-"), "unknown metrics recall", id="metrics"),
         pytest.param(("--custom", "os"), "module:function", id="custom-form"),
         pytest.param(("--custom", "no_such_module:f"), "ModuleNotFoundError", id="custom-module"),
@@ -285,6 +286,7 @@ def test_evaluate_json_has_a_line_for_each_threshold(demo: Path) -> None:
         pytest.param(("-o", "x.txt"), "an output ends in .lmeval", id="ending"),
         pytest.param(("-o", "no_such_folder/x.ndjson"), "does not exist", id="folder"),
         pytest.param(("-o", "-", "-o", "-"), "named as an output twice", id="twice"),
+        pytest.param(("--level", "feature"), "are about metric lines: write some (-o x.ndjson)", id="no-lines"),
         pytest.param(("-o", "-", "--json"), "both need standard output", id="json-and-lines"),
         pytest.param(("--matching", "greedy"), "greedy", id="choice"),
         pytest.param(("--workers", "0"), "workers", id="workers"),
@@ -297,6 +299,55 @@ def test_settings_that_cannot_be_used(demo: Path, options: tuple[str, ...], expe
     assert expected in " ".join(result.stderr.split())
     assert "Traceback" not in result.stderr
     assert result.stdout == ""
+
+
+def test_coco_from_standard_input(tmp_path: Path) -> None:
+    box = {"image_id": 1, "category_id": 1, "bbox": [0, 0, 4, 4]}
+    truth = {
+        "images": [{"id": 1, "width": 9, "height": 9}],
+        "categories": [{"id": 1, "name": "cat"}],
+        "annotations": [{"id": 1, "area": 16, "iscrowd": 0, **box}],
+    }
+    (tmp_path / "gt.json").write_text(json.dumps(truth))
+    results = json.dumps([{**box, "score": 0.5}]).encode()
+    done = run_process("evaluate", tmp_path / "gt.json", "-", "--json", stdin=results)
+    assert json.loads(done.stdout)["overall"]["tp"] == 1
+    (tmp_path / "pr.json").write_bytes(results)
+    done = run_process("evaluate", "-", tmp_path / "pr.json", "--json", stdin=json.dumps(truth).encode())
+    assert json.loads(done.stdout)["overall"]["tp"] == 1
+
+
+def test_files_that_hold_something_else_are_told(tmp_path: Path) -> None:
+    files = {name: tmp_path / f"{name}.ndjson" for name in ("boxes", "metrics", "empty")}
+    files["boxes"].write_bytes(ndjson(box_line()))
+    files["metrics"].write_bytes(ndjson({"dataRow": {"globalKey": "a"}, "metricName": "m", "metricValue": 1}))
+    files["empty"].touch()
+    for command, expected in (
+        (("evaluate", files["boxes"], files["metrics"]), "metrics.ndjson: holds no annotations, only metric lines"),
+        (("evaluate", files["boxes"], files["empty"]), "empty.ndjson: holds no annotations"),
+        (("evaluate", files["boxes"], files["boxes"]), "boxes.ndjson: is given as ground truth and as predictions"),
+        (("aggregate", files["boxes"]), "boxes.ndjson: holds no metric lines"),
+        (("validate", files["empty"]), "there are no lines to check"),
+    ):
+        result = run(*command)
+        assert result.exit_code == 0
+        (line,) = result.stderr.splitlines()
+        assert line.startswith("Warning: ")
+        assert line.endswith(expected)
+    (tmp_path / "other.ndjson").write_bytes(ndjson(box_line()))
+    told = run("evaluate", files["boxes"], tmp_path / "other.ndjson", "--geometry", "segm")
+    assert told.stderr == "Warning: geometry (--geometry) is about COCO files only\n"
+
+
+def test_custom_metrics_that_print(demo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    code = "print('loaded')\ndef noisy(truths, guesses):\n    print('called')\n    yield from ()\n"
+    (tmp_path / "noisy.py").write_text(code)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    result = evaluate(demo, "--custom", "noisy:noisy", "--json")
+    assert result.exit_code == 0
+    assert len(result.stdout.splitlines()) == 1
+    assert result.stderr.startswith("loaded\ncalled\n")
 
 
 def test_inputs_are_not_written_over(demo: Path) -> None:
@@ -356,6 +407,22 @@ def test_verify(demo: Path) -> None:
     assert (result.exit_code, result.stdout) == (0, "")
     assert "as recomputed" in result.stderr
     assert json.loads(verify(demo, "--json").stdout) == {"ok": True, "differences": [], "unchecked": []}
+
+
+def test_verify_without_the_table(demo: Path) -> None:
+    inputs = (demo / "ground_truth.ndjson", demo / "predictions.ndjson")
+    result = run("verify", demo / "results.lmeval", *inputs)
+    assert result.exit_code == 1
+    assert "not checked: the table of data rows, since it was not given (data_rows=, --data-rows)" in result.stderr
+    table = {"id": "x", "globalKey": "a"}
+    (demo / "table.ndjson").write_bytes(ndjson(table, {"id": "y", "globalKey": "b"}))
+    (demo / "gt").write_bytes(ndjson(box_line()))
+    (demo / "pr").write_bytes(ndjson({**box_line(), "dataRow": {"id": "x"}}))
+    made = run("evaluate", demo / "gt", demo / "pr", "--data-rows", demo / "table.ndjson", "-o", demo / "t.lmeval")
+    assert made.exit_code == 0
+    refused = run("verify", demo / "t.lmeval", demo / "gt", demo / "pr")
+    assert refused.exit_code == 2
+    assert "was made with a table of data rows: give it too (data_rows=, --data-rows)" in refused.stderr
 
 
 def test_verify_other_inputs(demo: Path) -> None:
@@ -465,6 +532,13 @@ def test_explain(demo: Path) -> None:
         assert "sample-0" in refused.stderr or "there is 0.5, 0.75" in refused.stderr
 
 
+def test_explain_by_a_kind_of_key_that_is_not_there(tmp_path: Path) -> None:
+    (tmp_path / "gt").write_bytes(ndjson(box_line()))
+    assert run("evaluate", tmp_path / "gt", tmp_path / "gt", "-o", tmp_path / "r.lmeval").exit_code == 0
+    refused = run("explain", tmp_path / "r.lmeval", "id:a")
+    assert "its data rows have no id, name them by globalKey, such as globalKey:a" in refused.stderr
+
+
 # --------------------------------------------------------------------------------------------------- aggregate, schema
 
 
@@ -503,7 +577,9 @@ def test_aggregate_lines_from_standard_input() -> None:
     ("options", "expected"),
     [
         (("--confidence", "0.3"), "its keys are: 0, 0.25, 0.5, 0.75"),
-        (("--by", "slice"), "slices"),
+        (("--by", "slice"), "(--slices and --by slice) belong together"),
+        (("--feature", "cars"), "there is no feature 'cars'; near it: car"),
+        (("--metric", "50pct"), "there is no metric 50pct; near it: 50pct_iou"),
         (("--by", "slice", "--slices", "{folder}/ground_truth.ndjson"), "is not JSON"),
         (("--by", "slice", "--slices", "{folder}/list.json"), "slices are an object of lists"),
     ],
@@ -536,7 +612,8 @@ def test_messages_as_json(demo: Path, tmp_path: Path) -> None:
     assert (line["level"], line["message"]) == ("info", f"wrote {tmp_path / 'x.lmeval'}")
     bad = tmp_path / "bad"
     bad.write_bytes(b"x\ny\n")
-    refused = run("evaluate", bad, bad, "--log-format", "json")
+    (tmp_path / "worse").write_bytes(b"x\ny\n")
+    refused = run("evaluate", bad, tmp_path / "worse", "--log-format", "json")
     (line,) = map(json.loads, refused.stderr.splitlines())
     assert line["level"] == "error"
     assert [fault["line"] for fault in line["faults"]] == [1, 2, 1, 2]
@@ -572,8 +649,9 @@ def test_warnings_are_lines(tmp_path: Path) -> None:
     (tmp_path / "p").write_bytes(point)
     result = run("evaluate", tmp_path / "p", tmp_path / "p", "--quiet")
     assert result.exit_code == 0
-    assert result.stderr.startswith("Warning: points and lines are widened by 70 pixels")
-    assert len(result.stderr.splitlines()) == 1
+    same, wide = result.stderr.splitlines()
+    assert same == f"Warning: {tmp_path / 'p'}: is given as ground truth and as predictions"
+    assert wide.startswith("Warning: points and lines are widened by 70 pixels")
 
 
 @pytest.mark.parametrize(

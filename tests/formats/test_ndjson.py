@@ -4,6 +4,7 @@ import gzip
 import io
 import json
 import sys
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -687,3 +688,15 @@ def test_null_is_absent():
     ((_, annotation),) = parse_line(line)
     assert type(annotation.value) is Rectangle
     assert annotation.classifications == []
+
+
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [
+        (Label(data=ImageData(uid="a")), "got one Label: put it into a list"),
+        ([5], "expected labels, got a number"),
+    ],
+)
+def test_what_is_no_list_of_labels(labels: Any, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        list(NDJsonConverter.serialize(labels))
