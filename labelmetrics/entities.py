@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from labelmetrics.errors import SettingError
-from labelmetrics.frame import html_table, plain_table
+from labelmetrics.frame import html_table, need_pandas, plain_table
 from labelmetrics.kernels.batch import Floats, Ints
 from labelmetrics.kernels.entities import SCHEMES, scheme_counts
 from labelmetrics.kernels.overlap import span_overlap, token_overlap
@@ -109,9 +109,8 @@ class EntityCounts:
 
     def to_pandas(self) -> pd.DataFrame:
         """The rows as a pandas DataFrame."""
-        import pandas as pd
-
-        return pd.DataFrame(self.rows(), columns=list(HEADINGS))
+        frame: pd.DataFrame = need_pandas().DataFrame(self.rows(), columns=list(HEADINGS))
+        return frame
 
     def __repr__(self) -> str:
         return plain_table(HEADINGS, self.rows())

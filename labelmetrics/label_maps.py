@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from labelmetrics.errors import AnnotationError, DataRowError, Fault, SettingError
-from labelmetrics.frame import html_table, plain_table
+from labelmetrics.frame import html_table, need_pandas, plain_table
 from labelmetrics.kernels.batch import Floats, Ints
 from labelmetrics.kernels.label_maps import joint_counts
 from labelmetrics.types import ConfusionMatrixMetric, GenericDataRowData, Label, ScalarMetric
@@ -180,9 +180,8 @@ class LabelMapConfusion:
 
     def to_pandas(self) -> pd.DataFrame:
         """The matrix as a pandas DataFrame: ground truths in rows, predictions in columns."""
-        import pandas as pd
-
-        return pd.DataFrame(self.matrix, index=self.class_names, columns=self.class_names)
+        frame: pd.DataFrame = need_pandas().DataFrame(self.matrix, index=self.class_names, columns=self.class_names)
+        return frame
 
     def _rows(self) -> list[list[Any]]:
         columns = [self.tp.tolist(), self.fp.tolist(), self.fn.tolist(), self.iou.tolist()]

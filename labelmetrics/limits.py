@@ -1,4 +1,4 @@
-"""The platform's limits, as one frozen value.
+"""The platform's limits, as one frozen value, and the limit of coordinates.
 
 Sources: the platform's documentation of custom metrics (scalar values from 0 to 100,000, 20 metrics a data row) and
 its Python SDK 7.17 (2 to 15 confidence keys, counts up to 1e10, the reserved names). Where the two disagree the
@@ -11,7 +11,10 @@ from dataclasses import dataclass
 
 from labelmetrics.errors import SettingError
 
-__all__ = ["RESERVED_METRIC_NAMES", "Limits"]
+__all__ = ["FARTHEST", "RESERVED_METRIC_NAMES", "Limits"]
+
+FARTHEST = 1e12
+"""Greatest coordinate, either way: far beyond any image, and far within what areas can be computed of."""
 
 RESERVED_METRIC_NAMES = frozenset(
     {

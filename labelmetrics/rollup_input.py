@@ -86,6 +86,8 @@ class Gathered:
         SettingError
             The slice names data rows that are not in the table of data rows.
         """
+        if not isinstance(keys, Collection):
+            raise SettingError(f"slice {name!r} is a list of data rows, got {keys!r}")
         places = {} if self.table is None else _places(self.table)
         found: set[int] = set()
         absent = []

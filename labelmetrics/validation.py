@@ -15,6 +15,7 @@ import numpy as np
 from labelmetrics.errors import Fault, InputError, LabelmetricsWarning
 from labelmetrics.formats.data_rows import read_data_rows
 from labelmetrics.formats.known import Known, Names, Uses, mixed_kinds
+from labelmetrics.formats.metric_columns import names_of
 from labelmetrics.formats.metric_faults import (
     beyond_limits,
     duplicate_keys,
@@ -173,7 +174,7 @@ def validate(
     """
     limits = limits or Limits()
     table = None if data_rows is None else read_data_rows(data_rows)
-    known = Known.of(ground_truth, known_features, table)
+    known = Known.of(ground_truth, names_of(known_features, "known_features"), table)
     check = _Check()
     for entry in entries(source, lambda error: check.log.extend(error.faults)):
         check.add(entry)

@@ -671,6 +671,7 @@ def test_custom_metrics_that_go_wrong(function: Any, message: str) -> None:
         ({"matching": "hungarian"}, "matching"),
         ({"masks": "panoptic"}, "masks"),
         ({"buffer": -1}, "buffer"),
+        ({"buffer": 1e200}, "buffer"),
         ({"buffer": "7 miles"}, "buffer"),
         ({"answer_names": "question"}, "answer_names"),
         ({"format": "yaml"}, "format"),

@@ -176,7 +176,13 @@ def test_splits_and_slices() -> None:
     assert aggregate(lines[:1], by="slice", slices={"some": ["a", "b"]}, data_rows=table).get("m").value == 1
     with pytest.warns(LabelmetricsWarning, match="slice 'gone': no line is about any of its data rows"):
         assert not len(aggregate(lines, by="slice", slices={"gone": ["x"]}))
-    for wrong in ({"by": "slice"}, {"slices": {}}, {"by": "galaxy"}):
+    for wrong in (
+        {"by": "slice"},
+        {"slices": {}},
+        {"by": "galaxy"},
+        {"by": "slice", "slices": {"s": 5}},
+        {"metric": 5},
+    ):
         with pytest.raises(SettingError):
             aggregate(lines, **wrong)
 

@@ -143,3 +143,9 @@ def corners(box: dict) -> tuple[float, float, float, float]:
 
 def overlap(one: tuple, other: tuple) -> float:
     return shapely.box(*one).intersection(shapely.box(*other)).area / shapely.box(*one).union(shapely.box(*other)).area
+
+
+def test_progress_is_told(tmp_path):
+    told: list[tuple[str, float]] = []
+    write_sample(tmp_path, rows=250, progress=lambda *step: told.append(step))
+    assert told == [("drawing", 0.0), ("drawing", 0.4), ("drawing", 0.8)]

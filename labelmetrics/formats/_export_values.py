@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from labelmetrics.kernels import rle
 from labelmetrics.kernels.batch import Kind, NestedAnswer
-from labelmetrics.types.base import FARTHEST
+from labelmetrics.limits import FARTHEST
 from labelmetrics.types.video import MAX_FRAMES
 
 _VECTORS = ("bounding_box", "polygon", "line", "point")

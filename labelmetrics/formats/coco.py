@@ -19,7 +19,7 @@ from labelmetrics.errors import Fault, InputError, SettingError
 from labelmetrics.formats._source import data_row_table, read_bytes
 from labelmetrics.kernels import rle
 from labelmetrics.kernels.batch import Coded, Columns, DataRowKey, Kind, Shapes
-from labelmetrics.types.base import FARTHEST
+from labelmetrics.limits import FARTHEST
 
 if TYPE_CHECKING:
     import pyarrow as pa

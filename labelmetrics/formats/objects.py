@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from labelmetrics.errors import AnnotationError, Fault
 from labelmetrics.kernels.batch import Coded, Columns, DataRowKey, Kind, NestedAnswer, Shapes
-from labelmetrics.types.base import FARTHEST
+from labelmetrics.limits import FARTHEST
 
 METRICS = frozenset({"ScalarMetric", "ConfusionMatrixMetric"})
 

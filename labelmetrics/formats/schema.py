@@ -20,9 +20,8 @@ from labelmetrics.formats._parsing import BENCHMARK
 from labelmetrics.formats.data_rows import SPLITS
 from labelmetrics.formats.manifest import Manifest, Provenance
 from labelmetrics.formats.output import write_chunks
-from labelmetrics.limits import RESERVED_METRIC_NAMES
+from labelmetrics.limits import FARTHEST, RESERVED_METRIC_NAMES
 from labelmetrics.types import ConfusionMatrixAggregation, RectangleUnit, ScalarMetricAggregation
-from labelmetrics.types.base import FARTHEST
 
 __all__ = ["schemas", "write_schemas"]
 

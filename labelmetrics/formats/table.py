@@ -13,8 +13,8 @@ from labelmetrics.formats.objects import page_place
 from labelmetrics.kernels.batch import Bools, Coded, Columns, DataRowKey, Floats, Ints, Kind, NestedAnswer, Shapes
 from labelmetrics.kernels.matching import expand
 from labelmetrics.kernels.rle import check
+from labelmetrics.limits import FARTHEST
 from labelmetrics.types import RectangleUnit
-from labelmetrics.types.base import FARTHEST
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -11,6 +11,7 @@ from labelmetrics.errors import LabelmetricsWarning, SettingError
 from labelmetrics.kernels.batch import Floats
 from labelmetrics.kernels.join import Batch, Side
 from labelmetrics.kernels.overlap import BUFFERED
+from labelmetrics.limits import FARTHEST
 
 Width = float | str
 Buffer = Width | Mapping[str, Width]
@@ -95,7 +96,7 @@ def _read(width: Width) -> tuple[float, bool]:
         number = float(width[:-1]) / 100 if isinstance(width, str) and share else float(width)
     except (TypeError, ValueError):
         number = -1.0
-    if isinstance(width, bool) or (isinstance(width, str) and not share) or not 0 < number < np.inf:
+    if isinstance(width, bool) or (isinstance(width, str) and not share) or not 0 < number <= FARTHEST:
         raise SettingError(f'buffer must be a number of pixels above 0 or a share like "2%", got {width!r}')
     return number, share
 

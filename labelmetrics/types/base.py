@@ -27,12 +27,11 @@ from pydantic import (
 from pydantic.alias_generators import to_camel
 from pydantic_core import ErrorDetails, InitErrorDetails, PydanticCustomError
 
+from labelmetrics.limits import FARTHEST
+
 __all__ = ["Annotation", "Confidence", "Count", "CustomMetric", "DataRow", "Feature", "Finite", "Model", "Scored"]
 
 T = TypeVar("T")
-
-FARTHEST = 1e12
-"""Greatest coordinate, either way: far beyond any image, and far within what areas can be computed of."""
 
 # The names that are not simply the camel case of the Python name.
 _WIRE_NAMES = {
