@@ -98,7 +98,7 @@ def read_sides(
         _warn(f"{ground_truths}: is given as ground truth and as predictions")
     sides = _read_both(ground_truths, predictions, format, geometry, data_rows, bad_lines, workers)
     for source, columns in ((ground_truths, sides.ground_truth), (predictions, sides.prediction)):
-        if isinstance(source, str | Path) and not len(columns) and not bad_lines.count:
+        if isinstance(source, str | Path) and not (len(columns) or columns.listed or bad_lines.count):
             only = ", only metric lines" if b'"metricValue"' in _head(source) else ""
             _warn(f"{source}: holds no annotations{only}")
     if (
