@@ -25,7 +25,18 @@ Names are loaded when they are first used, so `import labelmetrics` is quick; ty
 
 # What people look for together, in the order in which they meet it.
 GROUPS: dict[str, tuple[str, ...]] = {
-    "Evaluations": ("evaluate", "load", "Evaluation", "aggregate", "Rollup", "verify", "Verification", "write_sample"),
+    "Evaluations": (
+        "evaluate",
+        "load",
+        "Evaluation",
+        "evaluate_files",
+        "RangedEvaluation",
+        "aggregate",
+        "Rollup",
+        "verify",
+        "Verification",
+        "write_sample",
+    ),
     "Curves": ("average_precision", "precision_recall", "f1_curve", "best_confidence", "calibration"),
     "Metrics of one data row": (
         "confusion_matrix_metric",
@@ -90,6 +101,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "AnnotationError",
         "DataRowError",
         "LimitError",
+        "MissingRowsError",
         "SettingError",
         "SettingMismatchError",
         "LabelmetricsWarning",

@@ -26,6 +26,7 @@ _HOME = {
         "LabelmetricsError",
         "LabelmetricsWarning",
         "LimitError",
+        "MissingRowsError",
         "SettingError",
         "SettingMismatchError",
     ),
@@ -43,6 +44,7 @@ _HOME = {
         "subclass_confusion_matrix_metric",
         "subclass_miou_metric",
     ),
+    "labelmetrics.ranged": ("RangedEvaluation", "evaluate_files"),
     "labelmetrics.rollup": ("Rollup", "aggregate"),
     "labelmetrics.sample": ("write_sample",),
     "labelmetrics.types": (

@@ -38,6 +38,11 @@ class EntityScore:
         Pairs of a ground truth and a prediction.
     missing, spurious : int
         Ground truths and predictions without a partner.
+
+    Examples
+    --------
+    >>> EntityScore(correct=3, incorrect=0, partial=2, missing=0, spurious=3).precision
+    0.5
     """
 
     correct: int

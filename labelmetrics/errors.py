@@ -7,8 +7,11 @@ Constructors of the types raise pydantic's own ``ValidationError``, as people wh
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
+
+from labelmetrics.words import counted
 
 __all__ = [
     "AnnotationError",
@@ -18,6 +21,7 @@ __all__ = [
     "LabelmetricsError",
     "LabelmetricsWarning",
     "LimitError",
+    "MissingRowsError",
     "SettingError",
     "SettingMismatchError",
 ]
@@ -174,6 +178,63 @@ class DataRowError(InputError):
     labelmetrics.errors.DataRowError: labels cannot be paired
       $[1]: a ground truth has no uid [data-row]
     """
+
+
+class MissingRowsError(DataRowError):
+    """Data rows of one side only, where that is an error.
+
+    Parameters
+    ----------
+    side : {"ground_truth", "prediction"}
+        The side that they are not on.
+    kind : str
+        Kind of their keys.
+    rows : dict of str to int
+        Number of annotations that each has on the other side.
+    apart : str, optional
+        Key of a ground truth where the two sides have no data row in common.
+
+    Examples
+    --------
+    >>> import labelmetrics as lm
+    >>> point = lm.ObjectAnnotation(name="nose", value=lm.Point(x=0, y=0))
+    >>> label = lm.Label(data=lm.ImageData(uid="r1"), annotations=[point])
+    >>> try:
+    ...     lm.evaluate([], [label])
+    ... except lm.MissingRowsError as error:
+    ...     print(error.side, error.rows)
+    ground_truth {'r1': 1}
+    """
+
+    def __init__(self, side: str, kind: str, rows: Mapping[str, int], *, apart: str | None = None) -> None:
+        self.side, self.kind, self.rows, self.apart = side, kind, rows, apart
+        named = counted(len(rows), "data row")
+        if side == "ground_truth":
+            beginning = (
+                ""
+                if apart is None
+                else f"the two sides have no data row in common: the ground truths name such as {kind}:{apart}, the "
+                "predictions those below; are they of the same data, with keys written alike? If so: "
+            )
+            message = (
+                f"{beginning}there is no ground truth for {named} with {counted(sum(rows.values()), 'prediction')}. If "
+                'they are not labelled, leave them out (missing_ground_truth="skip", --missing-ground-truth skip); if '
+                'they are labelled and empty, every prediction there is a false positive (missing_ground_truth="empty",'
+                " --missing-ground-truth empty), or name them in a table of data rows (data_rows=, --data-rows)"
+            )
+            rule, missing = "missing-ground-truth", "no ground truth"
+        else:
+            message = (
+                f"there is no prediction for {named}. Take them as rows where the model found nothing "
+                '(missing_predictions="empty", --missing-predictions empty), or leave them out '
+                '(missing_predictions="skip", --missing-predictions skip)'
+            )
+            rule, missing = "missing-prediction", "no prediction"
+        faults = [Fault(rule=rule, message=missing, data_row=f"{kind}:{key}") for key in sorted(rows)[:5]]
+        super().__init__(message, faults)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.side, self.kind, self.rows)
 
 
 class LimitError(InputError):

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from labelmetrics import __version__
-from labelmetrics.errors import Fault, InputError, LabelmetricsWarning, SettingError
+from labelmetrics.errors import Fault, InputError, LabelmetricsWarning, MissingRowsError, SettingError
 from labelmetrics.evaluation import CustomMetric, Evaluation, Progress, evaluate_sides, functions_of, settings_of
 from labelmetrics.formats.bad_lines import BadLines, OnBadLine
 from labelmetrics.formats.buckets import (
@@ -41,7 +41,7 @@ from labelmetrics.formats.buckets import (
     split,
 )
 from labelmetrics.formats.custom_metrics import check_values
-from labelmetrics.formats.data_rows import Missing, MissingRowsError, kind_of, read_data_rows, settle
+from labelmetrics.formats.data_rows import Missing, kind_of, read_data_rows, settle
 from labelmetrics.formats.inputs import Sides
 from labelmetrics.formats.lmeval import TABLES, EvaluationWriter
 from labelmetrics.formats.manifest import Counts, Digests, Manifest, Provenance, Settings
@@ -56,8 +56,7 @@ from labelmetrics.formats.metric_columns import (
     names_of,
     text_of,
 )
-from labelmetrics.formats.output import Kind, open_output, write_chunks, write_tables
-from labelmetrics.formats.output import kind_of as output_kind
+from labelmetrics.formats.output import Kind, kind_of as output_kind, open_output, write_chunks, write_tables
 from labelmetrics.formats.provenance import sidecar
 from labelmetrics.kernels.batch import Floats
 from labelmetrics.kernels.buffer import DEFAULT_BUFFER, Buffer
@@ -168,12 +167,14 @@ def evaluate_files(
         As for :meth:`Evaluation.lines`.
     iou, confidences, include_subclasses, matching, masks, buffer, answer_names
         As for :func:`evaluate`.
-    data_rows, missing_ground_truth, missing_predictions, custom, on_bad_line, max_bad_lines, bad_lines
+    data_rows, missing_ground_truth, missing_predictions, custom
         As for :func:`evaluate`; functions must be importable by name where there are several workers.
     workers : int, optional
         Processes that read and compare; one, this one, unless given. The result does not depend on it.
     progress : callable, optional
         Called with the name of a step and the share of the work that is done.
+    on_bad_line, max_bad_lines, bad_lines
+        As for :func:`evaluate`.
     tmp : path, optional
         Folder for intermediate files, about as large as the unpacked input; beside the first output unless given.
     resume : bool, default False

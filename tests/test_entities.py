@@ -2,8 +2,7 @@
 
 import builders as b
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 import labelmetrics as lm
 from labelmetrics import entity_counts

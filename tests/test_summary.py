@@ -6,8 +6,7 @@ from typing import Any
 
 import datasets
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 import labelmetrics as lm
 from labelmetrics.summary import Sums

@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from labelmetrics.errors import DataRowError, Fault, InputError, SettingError
+from labelmetrics.errors import DataRowError, Fault, InputError, MissingRowsError, SettingError
 from labelmetrics.formats.blocks import open_bytes, read_blocks
 from labelmetrics.kernels.batch import Coded, Columns, DataRowKey
-from labelmetrics.words import counted
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -237,52 +236,6 @@ class Rows:
     kind: str
     keys: list[str]
     table: pa.Table
-
-
-class MissingRowsError(DataRowError):
-    """Data rows of one side only, where that is an error.
-
-    Parameters
-    ----------
-    side : {"ground_truth", "prediction"}
-        The side that they are not on.
-    kind : str
-        Kind of their keys.
-    rows : dict of str to int
-        Number of annotations that each has on the other side.
-    apart : str, optional
-        Key of a ground truth where the two sides have no data row in common.
-    """
-
-    def __init__(self, side: str, kind: str, rows: Mapping[str, int], *, apart: str | None = None) -> None:
-        self.side, self.kind, self.rows, self.apart = side, kind, rows, apart
-        named = counted(len(rows), "data row")
-        if side == "ground_truth":
-            beginning = (
-                ""
-                if apart is None
-                else f"the two sides have no data row in common: the ground truths name such as {kind}:{apart}, the "
-                "predictions those below; are they of the same data, with keys written alike? If so: "
-            )
-            message = (
-                f"{beginning}there is no ground truth for {named} with {counted(sum(rows.values()), 'prediction')}. If "
-                'they are not labelled, leave them out (missing_ground_truth="skip", --missing-ground-truth skip); if '
-                'they are labelled and empty, every prediction there is a false positive (missing_ground_truth="empty",'
-                " --missing-ground-truth empty), or name them in a table of data rows (data_rows=, --data-rows)"
-            )
-            rule, missing = "missing-ground-truth", "no ground truth"
-        else:
-            message = (
-                f"there is no prediction for {named}. Take them as rows where the model found nothing "
-                '(missing_predictions="empty", --missing-predictions empty), or leave them out '
-                '(missing_predictions="skip", --missing-predictions skip)'
-            )
-            rule, missing = "missing-prediction", "no prediction"
-        faults = [Fault(rule=rule, message=missing, data_row=f"{kind}:{key}") for key in sorted(rows)[:5]]
-        super().__init__(message, faults)
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return type(self), (self.side, self.kind, self.rows)
 
 
 def check_missing(missing_ground_truth: Missing, missing_predictions: Missing) -> None:

@@ -466,8 +466,8 @@ class Usage:
             rows = counted(self.with_metrics, "data row")
             raise LimitError(
                 f"{self.over:,} of {rows} {'has' if self.over == 1 else 'have'} more than {limit} metrics, which the "
-                'platform refuses. Keep the features with the most ground truth (over_limit="fit", --over-limit fit), write '
-                "fewer metrics (metrics=, level=; --metrics, --level), or write all of them for other readers "
+                'platform refuses. Keep the features with the most ground truth (over_limit="fit", --over-limit fit), '
+                "write fewer metrics (metrics=, level=; --metrics, --level), or write all of them for other readers "
                 '(over_limit="keep", --over-limit keep)',
                 [Fault(rule="metrics-per-data-row", message=f"{self.most} metrics", data_row=self.worst)],
             )

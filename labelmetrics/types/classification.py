@@ -13,12 +13,12 @@ from labelmetrics.types.base import (
     Feature,
     Flag,
     Scored,
+    Text as String,
     either,
     kind_of_value,
     line_errors,
     none_is_empty,
 )
-from labelmetrics.types.base import Text as String
 
 __all__ = ["Checklist", "ClassificationAnnotation", "ClassificationAnswer", "Radio", "Text"]
 

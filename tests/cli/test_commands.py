@@ -21,10 +21,8 @@ from click.testing import Result
 from commands import box_line, ndjson, run, run_process
 
 import labelmetrics as lm
-from labelmetrics.cli import COMMANDS, labelmetrics
-from labelmetrics.cli import _messages as messages
-from labelmetrics.formats.metric_columns import LEVELS
-from labelmetrics.formats.metric_columns import OverLimit as OverLimitNames
+from labelmetrics.cli import COMMANDS, _messages as messages, labelmetrics
+from labelmetrics.formats.metric_columns import LEVELS, OverLimit as OverLimitNames
 
 HEAVY = ("numpy", "pyarrow", "pydantic", "shapely", "rich", "orjson", "PIL")
 

@@ -9,8 +9,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from labelmetrics.errors import AnnotationError, DataRowError, InputError
 from labelmetrics.formats.ndjson import NDJsonConverter, parse_json, parse_line, read, read_lines, to_lines, write_lines

@@ -5,8 +5,7 @@ from typing import Any
 import builders as b
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from labelmetrics.formats.objects import columns_of
 from labelmetrics.kernels.batch import Coded, Columns, DataRowKey, Kind, Shapes

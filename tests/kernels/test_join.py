@@ -6,8 +6,7 @@ from typing import Any
 import builders as b
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from labelmetrics.errors import AnnotationError
 from labelmetrics.formats.objects import columns_of

@@ -5,8 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from labelmetrics.kernels import matching
 from labelmetrics.kernels.matching import expand, greedy, greedy_at_keys, in_turns

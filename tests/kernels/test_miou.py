@@ -5,8 +5,7 @@ from typing import Any
 import builders as b
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 import labelmetrics.types as lm
 from labelmetrics.errors import AnnotationError

@@ -6,8 +6,7 @@ import builders as b
 import numpy as np
 import pytest
 import shapely
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from pycocotools import mask as coco
 
 from labelmetrics.formats.objects import columns_of

@@ -3,8 +3,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from labelmetrics.kernels import pairs
 from labelmetrics.kernels.pairs import Pairs, meeting, overlapping

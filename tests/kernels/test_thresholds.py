@@ -5,8 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from labelmetrics.errors import SettingError
 from labelmetrics.kernels.thresholds import Grid, nearest_key, read_confidences, read_thresholds, threshold_name

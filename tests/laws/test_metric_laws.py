@@ -14,8 +14,7 @@ from typing import Any, NamedTuple
 
 import builders as b
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 import labelmetrics.types as lm
 from labelmetrics import metrics

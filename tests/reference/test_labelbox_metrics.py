@@ -11,8 +11,7 @@ from typing import Any, NamedTuple
 
 import builders
 import pytest
-from hypothesis import assume, event, given, settings
-from hypothesis import strategies as st
+from hypothesis import assume, event, given, settings, strategies as st
 
 import labelmetrics.types as lm
 from labelmetrics import metrics
