@@ -47,6 +47,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "subclass_miou_metric",
         "pair_labels",
     ),
+    "Suspected label errors": ("suspects", "Suspects"),
     "Text entities": ("entity_counts", "EntityCounts", "EntityScore"),
     "Semantic label maps": ("label_map_confusion", "LabelMapConfusion"),
     "Metric annotations": (
@@ -132,6 +133,7 @@ RESULTS = {
     "LabelboxExport",
     "Report",
     "Rollup",
+    "Suspects",
     "Verification",
 }
 ALIASES = {

@@ -47,6 +47,7 @@ _HOME = {
     "labelmetrics.ranged": ("RangedEvaluation", "evaluate_files"),
     "labelmetrics.rollup": ("Rollup", "aggregate"),
     "labelmetrics.sample": ("write_sample",),
+    "labelmetrics.suspicion": ("Suspects", "suspects"),
     "labelmetrics.types": (
         "Checklist",
         "ClassificationAnnotation",

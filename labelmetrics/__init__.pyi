@@ -60,6 +60,12 @@ from labelmetrics.rollup import (
 from labelmetrics.sample import (
     write_sample as write_sample,
 )
+from labelmetrics.suspicion import (
+    Suspects as Suspects,
+)
+from labelmetrics.suspicion import (
+    suspects as suspects,
+)
 from labelmetrics.types import (
     Checklist as Checklist,
     ClassificationAnnotation as ClassificationAnnotation,

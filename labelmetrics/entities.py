@@ -41,8 +41,9 @@ class EntityScore:
 
     Examples
     --------
-    >>> EntityScore(correct=3, incorrect=0, partial=2, missing=0, spurious=3).precision
-    0.5
+    >>> score = EntityScore(correct=1, incorrect=1, partial=0, missing=2, spurious=0)
+    >>> score.precision, score.recall
+    (0.5, 0.25)
     """
 
     correct: int

@@ -181,6 +181,10 @@ def test_python_reference_is_current() -> None:
     assert (ROOT / "docs" / "python.md").read_text("utf-8") == module.page(), "run: python docs/make_python.py"
 
 
+def test_no_module_hides_a_public_name() -> None:
+    assert [name for name in PUBLIC if f"labelmetrics.{name}" in MODULES] == []
+
+
 @pytest.mark.parametrize("name", MODULES)
 def test_examples_of_docstrings(name: str, here: Path) -> None:
     module = import_module(name)
