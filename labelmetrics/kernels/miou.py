@@ -8,6 +8,7 @@ from typing import Literal
 import numpy as np
 
 from labelmetrics.errors import AnnotationError, Fault
+from labelmetrics.kernels import rle
 from labelmetrics.kernels.batch import Ints, Kind
 from labelmetrics.kernels.counts import Members, Tally
 from labelmetrics.kernels.join import Batch
@@ -34,7 +35,7 @@ def check_mask_sizes(batch: Batch) -> None:
     is_mask = np.concatenate([truth.kind, guess.kind]) == Kind.MASK
     if not is_mask.any():
         return
-    sizes = np.array([mask["size"] for mask in batch.shapes.masks], np.int64)
+    sizes = rle.sizes(batch.shapes.masks)
     size = sizes[np.concatenate([truth.shape, guess.shape])[is_mask]]
     order = np.argsort(cell[is_mask], kind="stable")
     ordered, size = cell[is_mask][order], size[order]

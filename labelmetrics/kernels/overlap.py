@@ -157,7 +157,9 @@ class Overlaps:
                 return np.zeros(len(first))
 
     def _boxes_meet(self, first: Ints, second: Ints, margin: float = 0.0) -> Ints:
-        one, two = self._outlines[0].bounds[first], self._outlines[1].bounds[second]
+        one, two = (
+            outlines.bounds.take(index, axis=0) for outlines, index in zip(self._outlines, (first, second), strict=True)
+        )
         return np.flatnonzero(
             (one[:, 0] < two[:, 2] + margin)
             & (two[:, 0] < one[:, 2] + margin)
@@ -181,13 +183,15 @@ class Overlaps:
         drawn = (truth.kind[first[:1]] != guess.kind[second[:1]]).any()
         meet = self._boxes_meet(first, second, margin=float(drawn))
         first, second = first[meet], second[meet]
-        heights, widths = self._mask_sizes(first, second).T
+        keys = [self.batch.site(truth)[first], truth.feature[first]]
+        # Masks of one cell have one size, so only what is drawn has to know it.
+        sizes = self._mask_sizes(first, second) if drawn else np.zeros((len(meet), 2), np.int64)
         values = np.zeros(len(meet))
-        for start, stop in runs(self.batch.site(truth)[first], truth.feature[first], heights, widths):
-            size = (int(heights[start]), int(widths[start]))
-            ones, at_one = np.unique(first[start:stop], return_inverse=True)
-            twos, at_two = np.unique(second[start:stop], return_inverse=True)
-            crowds = [int(self.coco_crowd and flag) for flag in truth.crowd[ones].tolist()]
+        for start, stop in runs(*keys, *(sizes.T if drawn else ())):
+            ones, at_one = _distinct(first[start:stop])
+            twos, at_two = _distinct(second[start:stop])
+            crowds = truth.crowd[ones].tolist() if self.coco_crowd else [False] * len(ones)
+            size = (int(sizes[start, 0]), int(sizes[start, 1]))
             table = coco.iou(self._encodings(1, twos, size), self._encodings(0, ones, size), crowds)
             values[start:stop] = table[at_two, at_one]
         result[meet] = values
@@ -195,21 +199,29 @@ class Overlaps:
 
     def _encodings(self, which: int, indices: Ints, size: tuple[int, int]) -> list[dict[str, Any]]:
         """Run-length encodings of annotations; vectors are drawn at the size of the mask they meet."""
-        side = (self.batch.ground_truth, self.batch.prediction)[which]
-        return [
-            self.batch.shapes.masks[side.shape[index]]
-            if side.kind[index] == Kind.MASK
-            else draw(self._outlines[which].take(np.array([index]))[0][0], size)
-            for index in indices.tolist()
-        ]
+        side, masks = (self.batch.ground_truth, self.batch.prediction)[which], self.batch.shapes.masks
+        if side.kind[indices[0]] == Kind.MASK:  # all of one call are of one kind
+            return [masks[shape] for shape in side.shape[indices].tolist()]
+        return [draw(geometry, size) for geometry in self._outlines[which].take(indices)[0]]
 
     def _mask_sizes(self, first: Ints, second: Ints) -> Ints:
         """Height and width of each pair's mask, shape (n, 2); masks of one cell have one size."""
         truth, guess = self.batch.ground_truth, self.batch.prediction
-        sizes = np.array([mask["size"] for mask in self.batch.shapes.masks], np.int64).reshape(-1, 2)
+        sizes = rle.sizes(self.batch.shapes.masks)
         shape = np.where(truth.kind[first] == Kind.MASK, truth.shape[first], guess.shape[second])
         either: Ints = sizes[shape]
         return either
+
+
+def _distinct(values: Ints) -> tuple[Ints, Ints]:
+    """Distinct values, rising, and the index of each value among them; fast where they lie close together."""
+    low = int(values.min())
+    offset = values - low
+    index = np.zeros(int(offset.max()) + 1, np.int64)
+    index[offset] = 1
+    (found,) = index.nonzero()
+    index[found] = np.arange(len(found))
+    return low + found, index[offset]
 
 
 def token_overlap(tokens: list[tuple[str, ...]], first: Ints, second: Ints) -> Floats:

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import chain
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["CheckedMasks", "check", "check_runs", "compress", "decode", "without"]
+__all__ = ["CheckedMasks", "check", "check_runs", "compress", "decode", "sizes", "without"]
 
 _LONGEST_CODE = 7  # characters of five bits: more than any 32-bit run needs
 _LARGEST = 1 << 32  # pycocotools counts pixels in 32 bits
@@ -104,18 +106,60 @@ def check_runs(runs: Sequence[Sequence[int]], sizes: NDArray[np.int64]) -> Check
     return _check(flat, np.repeat(np.arange(len(runs)), n_runs), n_runs, sizes, problems, None)
 
 
-def compress(mask: NDArray[Any]) -> dict[str, Any]:
-    """COCO's run-length encoding of an array; whatever is not 0 belongs to the mask.
+def compress(pixels: NDArray[Any], value: int | None = None) -> dict[str, Any]:
+    """COCO's run-length encoding of the pixels of one value, or of those that are not 0.
+
+    Only the part of the array that holds anything is looked at more than once.
+
+    Parameters
+    ----------
+    pixels : ndarray of integers or bool, shape (height, width)
+        The pixels.
+    value : int, optional
+        What belongs to the mask; whatever is not 0 unless given.
 
     Examples
     --------
     >>> compress(np.array([[0, 1, 1], [0, 1, 1]]))
     {'size': [2, 3], 'counts': b'24'}
+    >>> compress(np.array([[0, 1, 2], [0, 1, 2]]), 2)["counts"]
+    b'42'
     """
     from pycocotools import mask as coco_mask
 
-    encoded: dict[str, Any] = coco_mask.encode(np.asfortranarray(mask != 0, np.uint8))
-    return {"size": [int(side) for side in encoded["size"]], "counts": encoded["counts"]}
+    if value == 0:
+        pixels, value = pixels == 0, None
+    height, width = size = list(pixels.shape)
+    top, bottom, left, right = _extent(pixels)
+    if 4 * (bottom - top) * (right - left) > height * width:
+        whole = pixels != 0 if value is None else pixels == value
+        counts: bytes = coco_mask.encode(np.asfortranarray(whole, np.uint8))["counts"]
+        return {"size": size, "counts": counts}
+    crop = pixels[top:bottom, left:right].T
+    # A column of the image is a row here, with nothing before its first and behind its last pixel.
+    inside = np.zeros((crop.shape[0], crop.shape[1] + 2), bool)
+    np.not_equal(crop, 0, out=inside[:, 1:-1]) if value is None else np.equal(crop, value, out=inside[:, 1:-1])
+    column, row = divmod(np.flatnonzero(inside[:, 1:] != inside[:, :-1]), crop.shape[1] + 1)
+    edges = (left + column) * height + top + row
+    # Where a run goes on in the next column, an end and a start are the same place.
+    apart = edges[1:-1:2] != edges[2::2]
+    kept = np.ones(len(edges), bool)
+    kept[1:-1:2] = kept[2::2] = apart
+    runs = np.diff(edges[kept], prepend=0, append=height * width)
+    return {"size": size, "counts": _encode(runs[:-1] if len(runs) > 1 and runs[-1] == 0 else runs, size)}
+
+
+def _extent(pixels: NDArray[Any]) -> tuple[int, int, int, int]:
+    """Top, bottom, left and right of a part of the array outside of which all is 0."""
+    step = 8 if pixels.itemsize == 1 and pixels.flags.c_contiguous and pixels.shape[1] % 8 == 0 else 1
+    # Eight pixels are one number, where they can be.
+    words = pixels.view(np.uint64) if step == 8 else pixels != 0
+    columns = np.flatnonzero(np.bitwise_or.reduce(words, axis=0))
+    if not len(columns):
+        return 0, 0, 0, 0
+    left, right = int(columns[0]), int(columns[-1]) + 1
+    rows = np.flatnonzero(np.bitwise_or.reduce(words[:, left:right], axis=1))
+    return int(rows[0]), int(rows[-1]) + 1, left * step, right * step
 
 
 def decode(mask: dict[str, Any]) -> NDArray[np.bool_]:
@@ -129,6 +173,12 @@ def decode(mask: dict[str, Any]) -> NDArray[np.bool_]:
     height, width = mask["size"]
     runs = _undo_differences(*_numbers([mask["counts"]], lambda positions, message: None))
     return np.repeat(np.arange(len(runs)) % 2 == 1, runs).reshape(width, height).T
+
+
+def sizes(masks: Sequence[dict[str, Any]]) -> NDArray[np.int64]:
+    """Height and width of each encoding, shape (n, 2)."""
+    sides = chain.from_iterable(map(itemgetter("size"), masks))
+    return np.fromiter(sides, np.int64, 2 * len(masks)).reshape(-1, 2)
 
 
 def without(mask: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:

@@ -231,7 +231,11 @@ class MaskData(Model):
         if color not in self._encoded:
             from labelmetrics.kernels.rle import compress
 
-            self._encoded[color] = compress(_select(self._pixels(), color))
+            pixels, value = _one_channel(self._pixels(), color)
+            if pixels.ndim == 3 or isinstance(value, tuple):
+                self._encoded[color] = compress(_select(pixels, value))
+            else:
+                self._encoded[color] = compress(pixels, value)
         return self._encoded[color]
 
     def _pixels(self) -> NDArray[np.uint8]:
@@ -361,12 +365,19 @@ def _check_area(height: int, width: int) -> None:
         raise AnnotationError(f"an image of {height} x {width} pixels is too large to decode")
 
 
+def _one_channel(
+    pixels: NDArray[np.uint8], color: int | Colour | None
+) -> tuple[NDArray[np.uint8], int | Colour | None]:
+    """Pixels and colour as grey values, where one channel is shown three times and the colour is grey."""
+    if pixels.ndim == 3 and pixels.strides[2] == 0 and (not isinstance(color, tuple) or len(set(color)) == 1):
+        return pixels[:, :, 0], color[0] if isinstance(color, tuple) else color
+    return pixels, color
+
+
 def _select(pixels: NDArray[np.uint8], color: int | Colour | None) -> NDArray[np.bool_]:
     import numpy as np
 
-    if pixels.ndim == 3 and pixels.strides[2] == 0 and (not isinstance(color, tuple) or len(set(color)) == 1):
-        pixels = pixels[:, :, 0]  # one channel shown three times
-        color = color[0] if isinstance(color, tuple) else color
+    pixels, color = _one_channel(pixels, color)
     if pixels.ndim == 2 and isinstance(color, tuple):
         pixels = pixels[:, :, None]
     found = pixels != 0 if color is None else pixels == np.array(color)

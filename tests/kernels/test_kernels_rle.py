@@ -32,6 +32,23 @@ def test_sound_encodings_are_those_of_pycocotools(masks):
     assert [rle.compress(mask) for mask in masks] == checked.masks
 
 
+@given(
+    arrays,
+    st.tuples(*[st.integers(0, 30)] * 4),
+    st.sampled_from([np.uint8, np.int8, np.bool_, np.int32, np.uint64]),
+    st.booleans(),
+    st.sampled_from([None, 0, 1, 2]),
+)
+def test_arrays_are_encoded_as_by_pycocotools(pixels, around, dtype, by_column, value):
+    """Wherever the pixels lie in an image, and however it lies in memory."""
+    top, bottom, left, right = around
+    image = np.pad(pixels * (2 if value == 2 else 1), ((top, bottom), (left, right))).astype(dtype)
+    if by_column:
+        image = np.asfortranarray(image)
+    wanted = coco_mask.encode(np.asfortranarray(image != 0 if value is None else image == value, np.uint8))
+    assert rle.compress(image, value) == {"size": list(image.shape), "counts": wanted["counts"]}
+
+
 @given(st.lists(st.text(st.characters(min_codepoint=40, max_codepoint=130), max_size=12), max_size=6))
 def test_damaged_encodings_do_no_harm(texts):
     checked = rle.check([*texts, "24"], np.array([[2, 3]] * (len(texts) + 1)))
