@@ -49,7 +49,7 @@ def run(*, rows: int | None = None, repeat: int = 3) -> Report:
     sides = [columns_of(side, data.rows, data.features) for side in data[:2]]
     coco_seconds, coco = best(lambda: count(*sides, "coco"), repeat)
     platform_seconds, platform = best(lambda: count(*sides, "platform"), repeat)
-    truth, guess = _loaded(data)
+    truth, guess = loaded(data)
     peer_seconds, evaluation = best(lambda: _evaluate(truth, guess), repeat)
     evaluation.accumulate()
     # Its time includes neither this nor building its objects.
@@ -78,8 +78,8 @@ def run(*, rows: int | None = None, repeat: int = 3) -> Report:
     )
 
 
-def _loaded(data: generate.Generated) -> tuple[Any, Any]:
-    from faster_coco_eval import COCO
+def coco_of(data: generate.Generated) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """Ground truth and results as COCO's files hold them."""
 
     def annotations(side: generate.Side) -> list[dict[str, Any]]:
         found = [
@@ -93,14 +93,21 @@ def _loaded(data: generate.Generated) -> tuple[Any, Any]:
                 one["score"] = score
         return found
 
-    truth = COCO(
-        {
-            "images": [{"id": row + 1, "width": generate.WIDTH, "height": generate.HEIGHT} for row in range(data.rows)],
-            "categories": [{"id": one + 1, "name": f"feature-{one:03d}"} for one in range(data.features)],
-            "annotations": annotations(data.ground_truths),
-        }
-    )
-    return truth, truth.loadRes(annotations(data.predictions))
+    truth = {
+        "images": [{"id": row + 1, "width": generate.WIDTH, "height": generate.HEIGHT} for row in range(data.rows)],
+        "categories": [{"id": one + 1, "name": f"feature-{one:03d}"} for one in range(data.features)],
+        "annotations": annotations(data.ground_truths),
+    }
+    return truth, annotations(data.predictions)
+
+
+def loaded(data: generate.Generated) -> tuple[Any, Any]:
+    """Both sides as the peer's objects."""
+    from faster_coco_eval import COCO
+
+    truth, results = coco_of(data)
+    coco = COCO(truth)
+    return coco, coco.loadRes(results)
 
 
 def _evaluate(truth: Any, guess: Any) -> Any:

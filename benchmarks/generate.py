@@ -124,10 +124,24 @@ def wide(rows: int = 1_000, seed: int = 0, features: int = 100) -> Generated:
     return Generated(Side(row, feature, box), predictions, rows, features)
 
 
-def polygons(rows: int = 100, per_row: int = 50, vertices: int = 30, seed: int = 0, features: int = 5) -> Generated:
-    """Star-shaped polygons of ``vertices`` corners, ``per_row`` on either side."""
+def polygons(
+    rows: int = 100,
+    per_row: int = 50,
+    vertices: int = 30,
+    seed: int = 0,
+    features: int = 5,
+    *,
+    crowded: bool = False,
+) -> Generated:
+    """Star-shaped polygons of ``vertices`` corners, ``per_row`` on either side.
+
+    They lie anywhere in the image, so that few overlap; ``crowded`` ones lie around its centre, and all do.
+    """
     rng = np.random.default_rng(seed)
     row, feature, box = _grid(rng, rows, per_row, features)
+    if crowded:
+        centre = np.array([WIDTH, HEIGHT]) / 2 + rng.normal(0, 1, (len(box), 2))
+        box[:, :2] = (centre - box[:, 2:] / 2).round(2)
     radius = rng.uniform(0.6, 1.0, (len(row), vertices)) / 2
     moved = _jittered(rng, box, 0.06)
     rough = np.clip(radius * rng.normal(1, 0.04, radius.shape), 0.1, 0.5)

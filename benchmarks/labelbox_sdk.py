@@ -37,12 +37,6 @@ class Stages:
 def write_metrics(ground_truths: Path, predictions: Path, output: Path, rows: set[str]) -> Stages:
     """Metrics of some data rows, from two files to a third."""
     import labelbox.types as lb
-    from labelbox.data.metrics import (
-        confusion_matrix_metric,
-        feature_confusion_matrix_metric,
-        feature_miou_metric,
-        miou_metric,
-    )
     from labelbox.data.serialization import NDJsonConverter
 
     # Lines of other data rows are left out before the clock starts.
@@ -54,7 +48,7 @@ def write_metrics(ground_truths: Path, predictions: Path, output: Path, rows: se
     parsed = [[json.loads(text) for text in side] for side in texts]
     parse = Time.now().minus(start)
 
-    pixels = {id(line): _decode(line["mask"]) for line in chain(*parsed) if "mask" in line}
+    pixels = {id(line): decode(line["mask"]) for line in chain(*parsed) if "mask" in line}
     start = Time.now()
     truths, guesses = (_by_row(side, pixels) for side in parsed)
     # Arrays are what the SDK starts from; ours starts from their run-length encodings.
@@ -63,13 +57,7 @@ def write_metrics(ground_truths: Path, predictions: Path, output: Path, rows: se
     start = Time.now()
     labels = []
     for row in sorted(truths.keys() | guesses.keys()):
-        sides = truths.get(row, []), guesses.get(row, [])
-        metrics = [
-            *feature_confusion_matrix_metric(*sides),
-            *confusion_matrix_metric(*sides),
-            *feature_miou_metric(*sides, include_subclasses=False),
-            *miou_metric(*sides),
-        ]
+        metrics = metrics_of(truths.get(row, []), guesses.get(row, []))
         labels.append(lb.Label(data=lb.GenericDataRowData(global_key=row), annotations=metrics))
     spent = Time.now().minus(start)
 
@@ -79,12 +67,30 @@ def write_metrics(ground_truths: Path, predictions: Path, output: Path, rows: se
     return Stages(parse, build, spent, Time.now().minus(start))
 
 
+def metrics_of(ground_truths: list[Any], predictions: list[Any]) -> list[Any]:
+    """Its four metrics of one data row."""
+    from labelbox.data.metrics import (
+        confusion_matrix_metric,
+        feature_confusion_matrix_metric,
+        feature_miou_metric,
+        miou_metric,
+    )
+
+    return [
+        *feature_confusion_matrix_metric(ground_truths, predictions),
+        *confusion_matrix_metric(ground_truths, predictions),
+        *feature_miou_metric(ground_truths, predictions, include_subclasses=False),
+        *miou_metric(ground_truths, predictions),
+    ]
+
+
 def _row_of(text: str) -> str:
     start = text.index('"globalKey":"') + len('"globalKey":"')
     return text[start : text.index('"', start)]
 
 
-def _decode(mask: dict[str, Any]) -> Any:
+def decode(mask: dict[str, Any]) -> Any:
+    """Pixels of a run-length encoding."""
     from pycocotools import mask as coco_mask
 
     return np.ascontiguousarray(coco_mask.decode(mask))

@@ -19,18 +19,40 @@ from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
-from benchmarks import columns_to_counts, confidence_keys, files_to_lines, parts
+from benchmarks import (
+    coco_numbers,
+    columns_to_counts,
+    confidence_keys,
+    files_to_lines,
+    label_maps,
+    mask_overlaps,
+    objects_to_metrics,
+    parts,
+)
 from benchmarks.measure import Disagreement, Report
 
 COMPARISONS: dict[str, Callable[..., Report]] = {
     "boxes": partial(files_to_lines.run, "boxes"),
     "counts": columns_to_counts.run,
+    "coco-numbers": coco_numbers.run,
     "keys": confidence_keys.run,
     **{name: partial(files_to_lines.run, name) for name in files_to_lines.SETS if name != "boxes"},
+    "mask-overlaps": mask_overlaps.run,
+    **{name: partial(objects_to_metrics.run, name) for name in objects_to_metrics.SETS},
+    "label-maps": label_maps.run,
     "parts": parts.run,
     "parts-keys": partial(parts.run, confidences=10),
 }
-PACKAGES = ("labelmetrics", "labelbox", "faster-coco-eval", "numpy", "pyarrow", "shapely", "pycocotools")
+PACKAGES = (
+    "labelmetrics",
+    "labelbox",
+    "faster-coco-eval",
+    "numpy",
+    "pyarrow",
+    "shapely",
+    "pycocotools",
+    "scikit-learn",
+)
 
 
 def machine() -> str:

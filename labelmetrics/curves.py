@@ -18,6 +18,7 @@ from labelmetrics.frame import need_pandas
 from labelmetrics.kernels.batch import Bools, Floats, Ints
 from labelmetrics.kernels.curves import AREAS, Detections, coco_curves, match, summarize
 from labelmetrics.kernels.thresholds import read_thresholds
+from labelmetrics.words import near
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -334,8 +335,7 @@ class _Found:
     def __init__(self, evaluation: Evaluation, feature: str | None, *, objects_first: bool = False) -> None:
         results = evaluation.results
         if feature is not None and feature not in results.features:
-            known = ", ".join(results.features[:20])
-            raise SettingError(f"there is no feature {feature!r} in this evaluation; there are {known}")
+            raise SettingError(f"there is no feature {feature!r} in this evaluation{near(feature, results.features)}")
         self.features = results.features if feature is None else [feature]
         if feature is None and objects_first and not results.is_classification.all():
             self.features = list(compress(results.features, ~results.is_classification))
@@ -389,8 +389,8 @@ class _Found:
             positives=np.bincount(found.truth_category[~found.crowd], minlength=len(self.features)),
             category=ranked.category,
             score=ranked.score,
-            hit=result.hit[:, 0, 0],
-            ignored=result.ignored[:, 0, 0],
+            hit=result.hit[0, 0],
+            ignored=result.ignored[0, 0],
         )
 
 

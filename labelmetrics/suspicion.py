@@ -14,6 +14,7 @@ from labelmetrics.formats.output import open_output, write_chunks
 from labelmetrics.frame import Frame
 from labelmetrics.kernels.batch import Bools, Floats, Ints
 from labelmetrics.kernels.thresholds import threshold_name
+from labelmetrics.words import near
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -161,7 +162,7 @@ def suspects(
         raise SettingError(f"limit must not be negative, got {limit}")
     features = evaluation.results.features
     if feature is not None and feature not in features:
-        raise SettingError(f"there is no feature {feature!r} in this evaluation; there are {', '.join(features[:20])}")
+        raise SettingError(f"there is no feature {feature!r} in this evaluation{near(feature, features)}")
     threshold = evaluation.results.grid.thresholds[0] if iou is None else iou
     found = _Objects(evaluation.matches_at(iou).table)
     wrong_class = _unlike(found, evaluation.pairs, threshold)

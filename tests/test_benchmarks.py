@@ -11,21 +11,29 @@ import pytest
 pytestmark = pytest.mark.reference
 pytest.importorskip("labelbox")
 pytest.importorskip("faster_coco_eval")
+pytest.importorskip("sklearn")
 
 # The benchmarks stand beside the package and are not installed with it.
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from benchmarks import columns_to_counts, files_to_lines, generate, measure, run  # noqa: E402
+from benchmarks import columns_to_counts, files_to_lines, generate, measure, objects_to_metrics, run  # noqa: E402
 
 
 @pytest.mark.parametrize("name", sorted(run.COMPARISONS))
 def test_both_sides_find_the_same(name):
     # The SDK takes seconds for each row of masks.
-    rows = {"masks": 1, "polygons": 2, "points": 2, "lines": 2}.get(name, 20)
-    smaller = {"masks": lambda rows: generate.masks(rows, per_row=4, side=256)}
+    slow = ("masks", "polygons", "points", "lines", *objects_to_metrics.SETS)
+    rows = 20 if name not in slow else 2 if name in ("polygons", "points", "lines") else 1
+    smaller = {
+        "masks": lambda rows: generate.masks(rows, per_row=4, side=256),
+        "mask-objects": lambda rows: generate.masks(rows, per_row=3, side=256),
+        "polygon-objects": lambda rows: generate.polygons(rows, per_row=10, features=2),
+        "crowded-polygon-objects": lambda rows: generate.polygons(rows, per_row=8, features=1, crowded=True),
+    }
     with pytest.MonkeyPatch.context() as patch:
-        if name in smaller:
-            patch.setitem(files_to_lines.SETS, name, files_to_lines.SETS[name]._replace(make=smaller[name]))
+        for sets in (files_to_lines.SETS, objects_to_metrics.SETS):
+            if name in smaller and name in sets:
+                patch.setitem(sets, name, sets[name]._replace(make=smaller[name]))
         report = run.COMPARISONS[name](rows=rows, repeat=1)
     assert report.rows
     assert report.title in report.markdown()

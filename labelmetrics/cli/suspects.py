@@ -49,12 +49,13 @@ def command(
     from labelmetrics.cli._tables import print_json, print_table
     from labelmetrics.evaluation import load
     from labelmetrics.suspicion import suspects
+    from labelmetrics.words import counted
 
     found = suspects(load(evaluation), iou=iou, feature=feature, limit=limit)
     if output is not None:
         found.write(output)
         if output != "-":
-            messages.info(f"wrote {output}: {len(found):,} suspected label error{'' if len(found) == 1 else 's'}")
+            messages.info(f"wrote {output}: {counted(len(found), 'suspected label error')}")
     if as_json:
         print_json({"suspects": found.to_dicts()})
     elif output is None:

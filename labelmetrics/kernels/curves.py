@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from labelmetrics.kernels.batch import Bools, Floats, Ints
+from labelmetrics.kernels.matching import stable_order
 
 THRESHOLDS = tuple(np.linspace(0.5, 0.95, 10).round(2).tolist())
 RECALLS = np.linspace(0.0, 1.0, 101)
@@ -19,7 +20,7 @@ AREAS = {"all": (0.0, 1e10), "small": (0.0, 32.0**2), "medium": (32.0**2, 96.0**
 MOST_DETECTIONS = (1, 10, 100)
 
 States = NDArray[np.bool_]
-"""Booleans by (thing, threshold, area)."""
+"""Booleans by (threshold, area, thing): what is compared for all things at once lies together."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,14 +63,14 @@ class Detections:
         Of each image and category the ``most`` detections of highest score count.
         """
         n_images = int(max(self.image.max(initial=-1), self.truth_image.max(initial=-1))) + 1
-        by_image = np.argsort(self.image, kind="stable")
+        by_image = stable_order(self.image)
         by_score = by_image[np.argsort(-self.score[by_image], kind="stable")]
         group = self.category * n_images + self.image
         # Integers from here on: a stable sort by group keeps the order of scores.
-        order = by_score[np.argsort(group[by_score], kind="stable")]
+        order = by_score[stable_order(group[by_score])]
         rank = np.empty(len(order), np.int64)
         rank[order] = _positions(group[order])
-        order = by_score[np.argsort(self.category[by_score], kind="stable")]
+        order = by_score[stable_order(self.category[by_score])]
         order = order[rank[order] < most]
         place = np.full(len(self.score), -1)
         place[order] = np.arange(len(order))
@@ -97,7 +98,7 @@ def _positions(group: Ints) -> Ints:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Matched:
-    """What became of each detection, by (detection, threshold, area).
+    """What became of each detection, by (threshold, area, detection).
 
     ``hit`` are true positives, ``ignored`` neither right nor wrong.
     """
@@ -108,69 +109,70 @@ class Matched:
 
 def match(found: Detections, rank: Ints, thresholds: Floats, areas: Floats) -> Matched:
     """Match at all thresholds and areas, shapes (T,) and (A, 2); ``found`` and ``rank`` as ``ranked`` gives them."""
-    n, shape = len(found.score), (len(thresholds), len(areas))
-    outside = (found.truth_area[:, None] < areas[:, 0]) | (found.truth_area[:, None] > areas[:, 1])
-    ignored_truth = outside | found.crowd[:, None]
+    n, low, high = len(found.score), areas[:, :1], areas[:, 1:]
+    ignored_truth = (found.truth_area < low) | (found.truth_area > high) | found.crowd
     limits = np.minimum(thresholds, 1 - 1e-10)
     near = np.flatnonzero(found.overlap >= limits.min())
     detection, truth, overlap = found.detection[near], found.truth[near], found.overlap[near]
-    matched = np.zeros((n, *shape), bool)
-    dropped = np.zeros((n, *shape), bool)
     alone = np.bincount(detection, minlength=n)[detection] == 1
     alone &= found.crowd[truth] | (np.bincount(truth, minlength=len(found.crowd))[truth] == 1)
     # A detection and a ground truth that have nobody else are decided by the threshold alone.
-    reaches = overlap[alone, None] >= limits
-    matched[detection[alone]] = reaches[:, :, None]
-    dropped[detection[alone]] = reaches[:, :, None] & ignored_truth[truth[alone], None, :]
+    best = np.full(n, -1.0)
+    best[detection[alone]] = overlap[alone]
+    drops = np.zeros((len(areas), n), bool)
+    drops[:, detection[alone]] = ignored_truth[:, truth[alone]]
+    reaches = best >= limits[:, None]
+    matched = np.repeat(reaches[:, None], len(areas), axis=1)
+    dropped = matched & drops
     rest = np.flatnonzero(~alone)
     if len(rest):
-        _in_turns(
-            detection[rest], truth[rest], overlap[rest], rank, limits, ignored_truth, found.crowd, matched, dropped
-        )
-    off = (found.area[:, None] < areas[:, 0]) | (found.area[:, None] > areas[:, 1])
-    ignored = np.where(matched, dropped, off[:, None, :])
+        pairs = detection[rest], truth[rest], overlap[rest]
+        own, *states = _in_turns(*pairs, rank, limits, ignored_truth, found.crowd)
+        matched[:, :, own], dropped[:, :, own] = states
+    off = (found.area < low) | (found.area > high)
+    ignored = np.where(matched, dropped, off)
     return Matched(hit=matched & ~ignored, ignored=ignored)
 
 
 def _in_turns(
-    detection: Ints,
-    truth: Ints,
-    overlap: Floats,
-    rank: Ints,
-    limits: Floats,
-    ignored_truth: Bools,
-    crowd: Bools,
-    matched: States,
-    dropped: States,
-) -> None:
-    """Let the detections of each rank choose together; those of one rank are never of the same image and category."""
+    detection: Ints, truth: Ints, overlap: Floats, rank: Ints, limits: Floats, ignored_truth: Bools, crowd: Bools
+) -> tuple[Ints, States, States]:
+    """Let the detections of each rank choose together; those of one rank are never of the same image and category.
+
+    Returns the detections, and for each whether it is matched, and whether with an ignored ground truth.
+    """
     order = np.lexsort((-truth, -overlap, detection, rank[detection]))
     detection, truth, overlap = detection[order], truth[order], overlap[order]
     used, truth = np.unique(truth, return_inverse=True)
-    ignored_truth, crowd = ignored_truth[used], crowd[used]
-    shape = (len(limits), ignored_truth.shape[1])
-    free = np.ones((len(used), *shape), bool)
+    # A threshold and area is one column of what follows.
+    ignored = np.tile(ignored_truth[:, used].T, (1, len(limits)))
+    stays = crowd[used]
+    reaches = np.repeat(overlap[:, None] >= limits, len(ignored_truth), axis=1)
+    # Ground truths that are not ignored come before any that are.
+    passes = [reaches & ~ignored[truth], reaches & ignored[truth]]
+    free = np.ones(ignored.shape, bool)
     starts = np.flatnonzero(np.diff(detection, prepend=-1))
     count = np.diff(np.append(starts, len(detection)))
-    turns = rank[detection[starts]]
-    bounds = np.flatnonzero(np.diff(turns, prepend=-1, append=np.iinfo(np.int64).max))
+    bounds = np.flatnonzero(np.diff(rank[detection[starts]], prepend=-1, append=np.iinfo(np.int64).max))
+    matched = np.zeros((len(starts), ignored.shape[1]), bool)
+    dropped = np.zeros_like(matched)
     for first, last in zip(bounds[:-1].tolist(), bounds[1:].tolist(), strict=True):
         start, slots = starts[first:last], count[first:last]
-        chosen = np.full((last - first, *shape), -1)
-        for ignored in (False, True):
+        chosen = np.full((last - first, ignored.shape[1]), -1, np.int32)
+        for allowed in passes:
             for slot in range(int(slots.max())):
                 has = np.flatnonzero(slots > slot)
                 pair = start[has] + slot
-                one = truth[pair]
-                open_ = (overlap[pair, None] >= limits)[:, :, None] & (free[one] | crowd[one, None, None])
-                open_ &= (ignored_truth[one] == ignored)[:, None, :] & (chosen[has] < 0)
-                chosen[has] = np.where(open_, one[:, None, None], chosen[has])
-        which, at_threshold, at_area = np.nonzero(chosen >= 0)
-        taken = chosen[which, at_threshold, at_area]
-        free[taken, at_threshold, at_area] = False
-        own = detection[start[which]]
-        matched[own, at_threshold, at_area] = True
-        dropped[own, at_threshold, at_area] = ignored_truth[taken, at_area]
+                open_ = allowed[pair] & free[truth[pair]] & (chosen[has] < 0)
+                which, column = open_.nonzero()
+                chosen[has[which], column] = truth[pair[which]]
+        which, column = (chosen >= 0).nonzero()
+        taken = chosen[which, column]
+        free[taken, column] = stays[taken]
+        matched[first + which, column] = True
+        dropped[first + which, column] = ignored[taken, column]
+    shape = (len(limits), len(ignored_truth), len(starts))
+    return detection[starts], matched.T.reshape(shape), dropped.T.reshape(shape)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -226,14 +228,13 @@ def coco_curves(
     )
     precision = np.full((len(limits), len(recalls), n_categories, len(ranges)), -1.0)
     recall = np.full((len(limits), n_categories, len(ranges), len(most)), -1.0)
-    # From here on a threshold and area is one column, so the detections of a column lie together.
-    hit, counts = (np.ascontiguousarray(np.moveaxis(part, 0, -1)) for part in (result.hit, ~result.ignored))
+    hit, counts = result.hit, ~result.ignored
     start = np.searchsorted(ranked.category, np.arange(n_categories))
     for t, a in np.ndindex(len(limits), len(ranges)):
         at = np.flatnonzero(hit[t, a])
         n, own = positives[:, a], ranked.category[at]
         known = n > 0
-        counting = np.concatenate([[0], np.cumsum(counts[t, a])])
+        counting = np.concatenate([[0], np.cumsum(counts[t, a], dtype=np.int32)])
         counted = counting[at + 1] - counting[start[own]]
         precision[t][:, known, a] = _precision(own, counted, n, recalls)[known].T
         for m, limit in enumerate(most):

@@ -19,6 +19,7 @@ from labelmetrics.kernels.batch import (
     Shapes,
     concat_shapes,
 )
+from labelmetrics.kernels.matching import stable_order
 from labelmetrics.kernels.vocabulary import AnswerNames, Names, NestedItem, Vocabulary
 
 
@@ -148,10 +149,7 @@ def join(
         row, feature, place = row_codes[span], feature_codes[span], place_codes[span]
         nested, shape = nested_codes[span], shape_codes[span]
         cell = (row * len(features) + feature) * len(places) + place
-        if is_canonical:
-            order = _Order(columns, shape, shapes, nested_sets, nested).sort(cell)
-        else:
-            order = np.argsort(cell, kind="stable")
+        order = _Order(columns, shape, shapes, nested_sets, nested).sort(cell) if is_canonical else stable_order(cell)
         order, confidence = _collapse(order, cell[order], columns.kind, shape, columns.confidence)
         return Side(
             row=row[order],

@@ -162,6 +162,19 @@ def expand(items: NDArray[Any], counts: Ints) -> tuple[NDArray[Any], Ints]:
     return np.repeat(items, counts), np.arange(total) - np.repeat(ends - counts, counts)
 
 
+def stable_order(codes: Ints) -> Ints:
+    """``np.argsort(codes, kind="stable")``, several times faster: integers are sorted, not indices.
+
+    >>> stable_order(np.array([2, 0, 2, 1])).tolist()
+    [1, 3, 0, 2]
+    """
+    n = len(codes)
+    if not n or max(abs(int(codes.min())), int(codes.max())) >= np.iinfo(np.int64).max // n - 1:
+        return np.argsort(codes, kind="stable")
+    order: Ints = np.sort(codes * n + np.arange(n)) % n
+    return order
+
+
 def in_turns(first: Ints, second: Ints, overlap: Floats, *, turn: Ints, ignored: Bools, threshold: float) -> Bools:
     """Match as COCO does: in each turn a prediction takes the free ground truth with the highest overlap.
 
