@@ -179,8 +179,9 @@ class Overlaps:
 
         truth, guess = self.batch.ground_truth, self.batch.prediction
         result = np.zeros(len(first))
+        is_mask = [(side.kind[index[:1]] == Kind.MASK).all() for side, index in ((truth, first), (guess, second))]
         # A vector that is drawn may reach one pixel beyond its bounds.
-        drawn = (truth.kind[first[:1]] != guess.kind[second[:1]]).any()
+        drawn = not all(is_mask)
         meet = self._boxes_meet(first, second, margin=float(drawn))
         first, second = first[meet], second[meet]
         keys = [self.batch.site(truth)[first], truth.feature[first]]
@@ -192,16 +193,22 @@ class Overlaps:
             twos, at_two = _distinct(second[start:stop])
             crowds = truth.crowd[ones].tolist() if self.coco_crowd else [False] * len(ones)
             size = (int(sizes[start, 0]), int(sizes[start, 1]))
-            table = coco.iou(self._encodings(1, twos, size), self._encodings(0, ones, size), crowds)
+            one, two = (
+                self._masks(which, indices) if is_mask[which] else self._drawn(which, indices, size)
+                for which, indices in enumerate((ones, twos))
+            )
+            table = coco.iou(two, one, crowds)
             values[start:stop] = table[at_two, at_one]
         result[meet] = values
         return result
 
-    def _encodings(self, which: int, indices: Ints, size: tuple[int, int]) -> list[dict[str, Any]]:
-        """Run-length encodings of annotations; vectors are drawn at the size of the mask they meet."""
+    def _masks(self, which: int, indices: Ints) -> list[dict[str, Any]]:
+        """Run-length encodings of masks of one side."""
         side, masks = (self.batch.ground_truth, self.batch.prediction)[which], self.batch.shapes.masks
-        if side.kind[indices[0]] == Kind.MASK:  # all of one call are of one kind
-            return [masks[shape] for shape in side.shape[indices].tolist()]
+        return [masks[shape] for shape in side.shape[indices].tolist()]
+
+    def _drawn(self, which: int, indices: Ints, size: tuple[int, int]) -> list[dict[str, Any]]:
+        """Run-length encodings of vectors of one side, drawn at the size of the mask they meet."""
         return [draw(geometry, size) for geometry in self._outlines[which].take(indices)[0]]
 
     def _mask_sizes(self, first: Ints, second: Ints) -> Ints:
