@@ -168,10 +168,16 @@ class Overlaps:
         )
 
     def _outline_overlap(self, first: Ints, second: Ints, crowd: Bools | None) -> Floats:
+        one, two = self._outlines
+        boxes = one.is_rectangle[first] & two.is_rectangle[second]
         result = np.zeros(len(first))
-        meet = self._boxes_meet(first, second)
-        one, two = self._outlines[0].take(first[meet]), self._outlines[1].take(second[meet])
-        result[meet] = geometry_overlap(one[0], two[0], (one[1], two[1]), None if crowd is None else crowd[meet])
+        at = np.flatnonzero(boxes)
+        corners = one.bounds[first[at]], two.bounds[second[at]]
+        result[at] = box_overlap(*corners, None if crowd is None else crowd[at])
+        at = np.flatnonzero(~boxes)
+        at = at[self._boxes_meet(first[at], second[at])]
+        (shapes, areas), (others, other_areas) = one.take(first[at]), two.take(second[at])
+        result[at] = geometry_overlap(shapes, others, (areas, other_areas), None if crowd is None else crowd[at])
         return result
 
     def _mask_overlap(self, first: Ints, second: Ints) -> Floats:
@@ -264,7 +270,8 @@ def runs(*keys: NDArray[Any]) -> Iterator[tuple[int, int]]:
 class _Outlines:
     """Area geometries of one side's vectors: boxes and polygons as they are, points and lines widened.
 
-    Built only for annotations that need shapely: ``bounds`` is filled for all.
+    Built only for annotations that need shapely: ``bounds`` is filled for all. Of a rectangle, be it a box or a
+    polygon, they are all that has to be known.
     """
 
     geometries: NDArray[np.object_]
@@ -272,10 +279,12 @@ class _Outlines:
     bounds: Floats
     boxes: Floats
     is_box: Bools
+    is_rectangle: Bools
 
     @classmethod
     def of(cls, side: Side, shapes: Shapes, buffer: Floats) -> _Outlines:
         n = len(side)
+        is_box = side.kind == Kind.BOX
         is_shape = np.isin(side.kind, (Kind.POLYGON, Kind.POINT, Kind.LINE))
         geometries = np.full(n, None, object)
         areas = np.zeros(n)
@@ -292,7 +301,10 @@ class _Outlines:
             areas[is_shape] = shapely.area(made)
             bounds = bounds.copy()
             bounds[is_shape] = shapely.bounds(made)
-        return cls(geometries, areas, bounds, side.box, side.kind == Kind.BOX)
+            is_rectangle = is_box.copy()
+            is_rectangle[is_shape] = rectangles(made)
+            return cls(geometries, areas, bounds, side.box, is_box, is_rectangle)
+        return cls(geometries, areas, bounds, side.box, is_box, is_box)
 
     def take(self, index: Ints) -> tuple[NDArray[np.object_], Floats]:
         """Geometries and areas; a box becomes a polygon here, where it meets one that is not a box."""
@@ -305,6 +317,24 @@ class _Outlines:
             geometries[is_box] = shapely.box(*corners.T)
             areas[is_box] = box_area(corners)
         return geometries, areas
+
+
+def rectangles(geometries: NDArray[np.object_]) -> Bools:
+    """Which area geometries of shapely, all of them valid, are rectangles with sides along the axes.
+
+    >>> import shapely
+    >>> rectangles(np.array([shapely.box(0, 0, 2, 1), shapely.Point(0, 0).buffer(1)])).tolist()
+    [True, False]
+    """
+    import shapely
+
+    is_polygon = shapely.get_type_id(geometries) == shapely.GeometryType.POLYGON
+    found: Bools = is_polygon & (shapely.get_num_coordinates(geometries) == 5)
+    corners = shapely.get_coordinates(geometries[found]).reshape(-1, 5, 2)
+    # Along each side one coordinate changes and the other stays; sides that go on or back would not be valid.
+    stays = corners[:, 1:] == corners[:, :-1]
+    found[found] = (stays[:, :, 0] != stays[:, :, 1]).all(axis=1)
+    return found
 
 
 def draw(geometry: Any, size: tuple[int, int]) -> dict[str, Any]:

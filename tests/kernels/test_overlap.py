@@ -13,7 +13,16 @@ from labelmetrics.formats.objects import columns_of
 from labelmetrics.kernels.batch import Coded, Columns, Kind
 from labelmetrics.kernels.buffer import buffer_widths
 from labelmetrics.kernels.join import join
-from labelmetrics.kernels.overlap import Overlaps, box_overlap, divide, draw, runs, span_overlap, token_overlap
+from labelmetrics.kernels.overlap import (
+    Overlaps,
+    box_overlap,
+    divide,
+    draw,
+    rectangles,
+    runs,
+    span_overlap,
+    token_overlap,
+)
 
 # Numbers of a size that the reference, shapely, can reckon with.
 number = st.integers(0, 6) | st.floats(0, 6).map(lambda x: round(x, 9))
@@ -76,6 +85,35 @@ def test_polygons_and_boxes(truths: Any, guesses: Any, box: Any) -> None:
     expected = one_by_one([*make(truths), ring(box)], [*make(guesses), ring(box)])
     found = table([*map(b.polygon, truths), b.box(*box)], [*map(b.polygon, guesses), b.box(*box)])
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-9)
+
+
+@settings(max_examples=100)
+@given(st.lists(corners, min_size=1, max_size=4), st.lists(corners, min_size=1, max_size=4), points)
+def test_polygons_that_are_rectangles_are_boxes(truths: Any, guesses: Any, other: Any) -> None:
+    def both(side: Any) -> tuple[list[Any], list[Any]]:
+        rings = [list(ring(one).exterior.coords) for one in side if one[0] != one[2] and one[1] != one[3]]
+        return [b.box(*shapely.Polygon(one).bounds) for one in rings], [b.polygon(one) for one in rings]
+
+    (boxes, polygons), (other_boxes, other_polygons) = both(truths), both(guesses)
+    expected = table(boxes, other_boxes)
+    for one, two in ((polygons, other_boxes), (boxes, other_polygons), (polygons, other_polygons)):
+        assert np.array_equal(table(one, two), expected)
+        np.testing.assert_allclose(table([*one, b.polygon(other)], two)[:-1], expected, rtol=0, atol=1e-12)
+
+
+def test_rectangles() -> None:
+    texts = {
+        "POLYGON ((0 0, 2 0, 2 1, 0 1, 0 0))": True,
+        "POLYGON ((0 0, 0 1, 2 1, 2 0, 0 0))": True,
+        "POLYGON ((0 1, 1 2, 2 1, 1 0, 0 1))": False,
+        "POLYGON ((0 0, 2 0, 2 1, 0 1.5, 0 0))": False,
+        "POLYGON ((0 0, 1 0, 2 0, 2 1, 0 1, 0 0))": False,
+        "POLYGON ((0 0, 2 0, 1 1, 0 0))": False,
+        "POLYGON EMPTY": False,
+        "MULTIPOLYGON (((0 0, 2 0, 2 1, 0 1, 0 0)))": False,
+        "GEOMETRYCOLLECTION EMPTY": False,
+    }
+    assert rectangles(shapely.from_wkt(list(texts))).tolist() == list(texts.values())
 
 
 @settings(max_examples=100)
