@@ -62,8 +62,6 @@ from labelmetrics.sample import (
 )
 from labelmetrics.suspicion import (
     Suspects as Suspects,
-)
-from labelmetrics.suspicion import (
     suspects as suspects,
 )
 from labelmetrics.types import (
