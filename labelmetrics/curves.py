@@ -17,6 +17,7 @@ from labelmetrics.errors import SettingError
 from labelmetrics.frame import need_pandas
 from labelmetrics.kernels.batch import Bools, Floats, Ints
 from labelmetrics.kernels.curves import AREAS, Detections, coco_curves, match, summarize
+from labelmetrics.kernels.dense import crowded_cells
 from labelmetrics.kernels.thresholds import read_thresholds
 from labelmetrics.words import near
 
@@ -381,6 +382,7 @@ class _Found:
 
     def outcome(self, threshold: float) -> _Outcome:
         """Let all predictions choose at one threshold."""
+        self._check_pairs(threshold)
         found = self.detections
         ranked, rank = found.ranked(max(len(found.score), 1))
         result = match(ranked, rank, np.array([threshold]), np.array([AREAS["all"]]))
@@ -392,6 +394,29 @@ class _Found:
             hit=result.hit[0, 0],
             ignored=result.ignored[0, 0],
         )
+
+    def _check_pairs(self, threshold: float) -> None:
+        """Refuse cells so crowded that not all of their pairs are kept, unless those are that decide here."""
+        settings = self._evaluation.manifest.settings
+        if settings.matching == "coco" and threshold in settings.iou:
+            return
+        objects = self._evaluation.objects
+        places = objects.column("place").combine_chunks().cast("string").dictionary_encode()
+        parts = [
+            _codes(objects, "feature", self.features),
+            _codes(objects, "data_row", self._evaluation.results.rows),
+            places.indices.fill_null(-1).to_numpy(zero_copy_only=False) + 1,
+        ]
+        cell = (parts[1] * len(self.features) + parts[0]) * (len(places.dictionary) + 1) + parts[2]
+        is_truth = _codes(objects, "side", ["ground_truth", "prediction"]) == 0
+        chosen = parts[0] >= 0
+        crowded = crowded_cells(*(np.sort(cell[chosen & (is_truth == side)]) for side in (True, False)))
+        if len(crowded):
+            row = self._evaluation.results.rows[int(crowded[0]) // (len(places.dictionary) + 1) // len(self.features)]
+            raise SettingError(
+                f"data row {row} has so many annotations of one feature that only those pairs of them are kept that "
+                f'decide matches: for this curve, evaluate with matching="coco" and iou={threshold:g}'
+            )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

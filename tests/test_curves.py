@@ -212,3 +212,34 @@ def test_slices_and_unknown_things(small):
     ):
         with pytest.raises(SettingError):
             call()
+
+
+def test_crowded_rows_have_coco_numbers_and_no_wrong_curves(monkeypatch):
+    """Of crowded cells not all pairs are kept: COCO's numbers are as from all, other curves need COCO's matching."""
+    from labelmetrics.kernels import dense
+
+    rng = np.random.default_rng(0)
+
+    def side(n, scored):
+        return [
+            lm.ObjectAnnotation(
+                name="cat",
+                value=lm.Rectangle.from_xyhw(*(rng.random(2) * 30), 40, 40),
+                confidence=float(rng.random()) if scored else None,
+            )
+            for _ in range(n)
+        ]
+
+    truth, guess = ([lm.Label(data=lm.ImageData(uid="r"), annotations=side(150, scored))] for scored in (False, True))
+    whole = lm.evaluate(truth, guess)
+    expected = average_precision(whole), precision_recall(whole, iou=0.6).tp.tolist()
+    monkeypatch.setattr(dense, "BAND", 1000)
+    kept = lm.evaluate(truth, guess)
+    assert len(kept.pairs) < len(whole.pairs)
+    assert average_precision(kept) == expected[0]
+    for call in (precision_recall, calibration, best_confidence):
+        with pytest.raises(SettingError, match="so many annotations of one feature"):
+            call(kept, iou=0.6)
+    by_turns = lm.evaluate(truth, guess, matching="coco", iou=[0.5, 0.6])
+    assert len(by_turns.pairs) < len(whole.pairs)
+    assert precision_recall(by_turns, iou=0.6).tp.tolist() == expected[1]
