@@ -86,6 +86,8 @@ class Coded:
     @classmethod
     def concat(cls, columns: Sequence[Coded]) -> Coded:
         """One column below the other, with common codes."""
+        if columns and all(column.values == columns[0].values for column in columns[1:]):
+            return cls(np.concatenate([column.codes for column in columns]), columns[0].values)
         seen: dict[Hashable, int] = {}
         parts = []
         for column in columns:

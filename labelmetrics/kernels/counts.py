@@ -233,12 +233,15 @@ def _mean_overlap(
     key, pair = _sorted(key, pair, len(pairs))
     group = key * n + first_group[pairs.first[pair]]
     total = np.bincount(group, value[pair], minlength=levels * n).reshape(levels, n)
-    cells, first_cell, second_cell = _numbered(first.cell, second.cell)
-    n_first = np.bincount(first_cell, minlength=len(cells))
-    n_second = _count_levels(second_cell, second.level, len(cells), levels)
+    n_cells, first_cell, second_cell = n, first_group, second_group
+    if not (np.array_equal(first.cell, first.group) and np.array_equal(second.cell, second.group)):
+        cells, first_cell, second_cell = _numbered(first.cell, second.cell)
+        n_cells = len(cells)
+    n_first = np.bincount(first_cell, minlength=n_cells)
+    n_second = _count_levels(second_cell, second.level, n_cells, levels)
     most = np.maximum(n_first, n_second)
-    if len(cells) > n:
-        cell_group = np.empty(len(cells), np.int64)
+    if n_cells > n:
+        cell_group = np.empty(n_cells, np.int64)
         cell_group[first_cell] = first_group
         cell_group[second_cell] = second_group
         most = np.stack([np.bincount(cell_group, row, minlength=n) for row in most])

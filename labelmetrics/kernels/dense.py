@@ -67,7 +67,8 @@ def crowded_cells(first_code: Ints, second_code: Ints) -> Ints:
     >>> crowded_cells(np.repeat([3, 4], [1000, 2]), np.repeat([3, 4], [1000, 2])).tolist()
     [3]
     """
-    cells, n_first = np.unique(first_code, return_counts=True)
+    starts = np.flatnonzero(np.diff(first_code, prepend=-1))
+    cells, n_first = first_code[starts], np.diff(starts, append=len(first_code))
     n_second = np.searchsorted(second_code, cells, "right") - np.searchsorted(second_code, cells, "left")
     crowded: Ints = cells[n_first * n_second > BAND]
     return crowded

@@ -130,9 +130,10 @@ def join(
     """
     sides = (ground_truth, prediction)
     row = Coded.concat([side.data_row for side in sides])
+    names = [str(value) for value in row.values]
     if rows is None:
-        rows = sorted(str(value) for value in row.values)
-    row_codes = _positions([str(value) for value in row.values], rows)[row.codes]
+        rows = sorted(names)
+    row_codes = _positions(names, rows)[row.codes]
     place = Coded.concat([side.place for side in sides])
     places = sorted({"", *place.values})
     place_codes = np.append(_positions(place.values, places), 0)[place.codes]
