@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import compress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -267,7 +268,7 @@ def settle(
     Returns
     -------
     ground_truth, prediction : Columns
-        With data rows as text; without the annotations of rows that are left out.
+        With data rows as text, coded as indices into the rows that are compared; without the annotations of others.
     rows : Rows
         The data rows that are compared.
 
@@ -279,14 +280,12 @@ def settle(
     check_missing(missing_ground_truth, missing_predictions)
     kind = kind or kind_of(_kinds(ground_truth), _kinds(prediction), table)
     lookup = _lookup(table, kind)
-    truth, truth_rows = _rekey(ground_truth, lookup, kind, table is not None)
-    guess, guess_rows = _rekey(prediction, lookup, kind, table is not None)
+    sides = [_Keyed.of(side, lookup, kind, table is not None) for side in (ground_truth, prediction)]
     listed = set(table.column(kind).to_pylist()) if table is not None else set()
-    labelled, predicted = truth_rows | listed, guess_rows
+    labelled, predicted = sides[0].named | listed, sides[1].named
     keys = labelled | predicted
     unlabelled, unpredicted = predicted - labelled, labelled - predicted
-    found = _annotations(guess)
-    wrong = {row: found[row] for row in unlabelled if row in found}
+    wrong = sides[1].numbers(unlabelled) if unlabelled else {}
     if wrong and missing_ground_truth == "error":
         apart = min(labelled) if labelled and labelled.isdisjoint(predicted) else None
         raise MissingRowsError("ground_truth", kind, wrong, apart=apart)
@@ -296,15 +295,9 @@ def settle(
         keys -= unlabelled
     if missing_predictions == "skip":
         keys -= unpredicted
-    truth, guess = (_only(side, keys) for side in (truth, guess))
     ordered = sorted(keys)
+    truth, guess = (side.among(ordered) for side in sides)
     return truth, guess, Rows(kind, ordered, _arrange(table, kind, ordered))
-
-
-def _annotations(columns: Columns) -> dict[str, int]:
-    """Number of annotations of each data row that has any."""
-    numbers = np.bincount(columns.data_row.codes, minlength=len(columns.data_row.values)).tolist()
-    return {row: n for row, n in zip(columns.data_row.values, numbers, strict=True) if n}
 
 
 def _kinds(columns: Columns) -> set[str]:
@@ -358,37 +351,63 @@ def _lookup(table: pa.Table | None, kind: str) -> dict[DataRowKey, str]:
     }
 
 
-def _rekey(columns: Columns, lookup: Mapping[DataRowKey, str], kind: str, has_table: bool) -> tuple[Columns, set[str]]:
-    """Data rows as text of one kind, and the set of those that this side names."""
+@dataclass(frozen=True, slots=True)
+class _Keyed:
+    """One side, with its data rows as text of one kind.
 
-    def key_of(key: DataRowKey) -> str:
-        # A row that the table does not know keeps its key if that is of the right kind.
-        found = lookup.get(key)
-        if found is None:
-            if key.kind != kind:
-                raise DataRowError(
-                    "a data row is not in the table of data rows",
-                    [Fault(rule="unknown-data-row", message=f"no row has this {key.kind}", data_row=str(key))],
-                )
-            return key.value
+    Parameters
+    ----------
+    columns : Columns
+        The side.
+    texts : list of str
+        Each of the distinct values of its data rows as text.
+    named : set of str
+        Data rows that the side names, with annotations or without.
+    """
+
+    columns: Columns
+    texts: list[str]
+    named: set[str]
+
+    @classmethod
+    def of(cls, columns: Columns, lookup: Mapping[DataRowKey, str], kind: str, has_table: bool) -> _Keyed:
+        def key_of(key: DataRowKey) -> str:
+            # A row that the table does not know keeps its key if that is of the right kind.
+            found = lookup.get(key)
+            if found is None:
+                if key.kind != kind:
+                    raise DataRowError(
+                        "a data row is not in the table of data rows",
+                        [Fault(rule="unknown-data-row", message=f"no row has this {key.kind}", data_row=str(key))],
+                    )
+                return key.value
+            return found
+
+        values = columns.data_row.values
+        texts = list(map(key_of, values)) if has_table else [key.value for key in values]
+        used = np.zeros(len(values), bool)
+        used[columns.data_row.codes] = True
+        named = set(compress(texts, used.tolist()))
+        named.update(key_of(key) for key in columns.listed)
+        return cls(columns, texts, named)
+
+    def numbers(self, rows: set[str]) -> dict[str, int]:
+        """Number of annotations of those of some data rows that have any."""
+        found: dict[str, int] = {}
+        numbers = np.bincount(self.columns.data_row.codes, minlength=len(self.texts)).tolist()
+        for row, n in zip(self.texts, numbers, strict=True):
+            if n and row in rows:
+                found[row] = found.get(row, 0) + n
         return found
 
-    used = np.zeros(len(columns.data_row.values), bool)
-    used[columns.data_row.codes] = True
-    names = columns.data_row.map(key_of) if has_table else columns.data_row.map(lambda key: key.value)
-    rows = {key_of(key) for key, has in zip(columns.data_row.values, used.tolist(), strict=True) if has}
-    rows |= {key_of(key) for key in columns.listed}
-    return replace(columns, data_row=names), rows
-
-
-def _only(columns: Columns, keys: set[str]) -> Columns:
-    wanted = np.array([*(value in keys for value in columns.data_row.values), False])
-    keep = wanted[columns.data_row.codes]
-    kept = columns if keep.all() else columns.take(keep)
-    lookup = Coded.of(value for value in columns.data_row.values if value in keys)
-    codes = {value: code for code, value in enumerate(lookup.values)}
-    renumber = np.array([*(codes.get(value, -1) for value in columns.data_row.values), -1], np.int64)
-    return replace(kept, data_row=Coded(renumber[kept.data_row.codes], lookup.values))
+    def among(self, rows: list[str]) -> Columns:
+        """The annotations of some data rows, coded by them."""
+        position = {row: index for index, row in enumerate(rows)}
+        codes = np.array([*(position.get(text, -1) for text in self.texts), -1], np.int64)[self.columns.data_row.codes]
+        keep = codes >= 0
+        if keep.all():
+            return replace(self.columns, data_row=Coded(codes, rows))
+        return replace(self.columns.take(keep), data_row=Coded(codes[keep], rows))
 
 
 def _arrange(table: pa.Table | None, kind: str, keys: Sequence[str]) -> pa.Table:

@@ -65,7 +65,7 @@ def objects_table(
     questions = _questions(comparison, columns)
     # Answers and texts have no extent.
     extent = both(lambda side: side.kind < Kind.TOKENS)
-    uuid = Coded.concat([side.uuid.take(part.position) for side, part in zip(columns, sides, strict=True)])
+    uuid = np.concatenate([side.uuid[part.position] for side, part in zip(columns, sides, strict=True)])
     table: dict[str, Any] = {
         "object": pa.array(number),
         "side": _dictionary(np.repeat([0, 1], n), SIDES),
@@ -83,7 +83,7 @@ def objects_table(
         "geometry": pa.array([g for side in sides for g in _geometry(side, batch.shapes)], pa.binary()),
         "area": _numbers(np.concatenate([_areas(side, batch.shapes) for side in sides])),
         "crowd": pa.array(both(lambda side: side.crowd)),
-        "uuid": pa.array(uuid.decode(), pa.string()),
+        "uuid": pa.array(uuid, pa.string()),
         "order": pa.array(both(lambda side: side.position), mask=~np.repeat(ordered, n)),
     }
     reasons = _Reasons(comparison, columns)

@@ -403,7 +403,7 @@ class _Reader:
         rows = self.annotations
         geometries = np.empty(len(self.geometries), object)
         geometries[:] = self.geometries
-        coded = ("data_row", "place", "name", "schema_id", "answer", "answer_id", "nested", "uuid")
+        coded = ("data_row", "place", "name", "schema_id", "answer", "answer_id", "nested")
         return Columns.make(
             **{name: Coded.of([row.get(name) for row in rows]) for name in coded},
             kind=np.array([row["kind"] for row in rows], np.int8),
@@ -411,5 +411,6 @@ class _Reader:
             shape=np.array([row["shape"] for row in rows], np.int64),
             shapes=Shapes(geometries, self.masks, self.tokens, self.texts),
             confidence=np.array([row["confidence"] for row in rows], np.float64),
+            uuid=np.array([row.get("uuid") for row in rows], object),
             listed=list(self.listed),
         )

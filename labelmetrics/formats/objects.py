@@ -140,7 +140,7 @@ class AnnotationBuilder:
             shapes=Shapes(geometries, self._masks, self._tokens, self._texts),
             confidence=np.array([np.nan if value is None else value for value in confidence], np.float64),
             nested=Coded.of(nested),
-            uuid=Coded.of(uuid),
+            uuid=np.array(uuid, object),
             listed=self.listed,
         )
 

@@ -54,8 +54,8 @@ def annotations_of(columns: Columns) -> list[Annotation]:
     >>> annotations_of(columns_of([box])) == [box]
     True
     """
-    coded = ("place", "name", "schema_id", "answer", "answer_id", "nested", "uuid")
-    lists = {name: getattr(columns, name).decode() for name in coded}
+    coded = ("place", "name", "schema_id", "answer", "answer_id", "nested")
+    lists = {name: getattr(columns, name).decode() for name in coded} | {"uuid": columns.uuid.tolist()}
     lists["confidence"] = [None if np.isnan(value) else value for value in columns.confidence.tolist()]
     return [
         _annotation(columns, index, **{name: values[index] for name, values in lists.items()})

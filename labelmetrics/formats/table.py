@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache
+from itertools import repeat
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from labelmetrics.formats.objects import page_place
-from labelmetrics.kernels.batch import Bools, Coded, Columns, DataRowKey, Floats, Ints, Kind, NestedAnswer, Shapes
+from labelmetrics.kernels.batch import Bools, Coded, Columns, DataRowKey, Floats, Ints, Kind, NestedAnswer, Shapes, Texts
 from labelmetrics.kernels.matching import expand
 from labelmetrics.kernels.rle import check
 from labelmetrics.limits import FARTHEST
@@ -132,6 +133,13 @@ class _Rows:
         """Numbers, NaN where null."""
         numbers: Floats = column.to_numpy(zero_copy_only=False).astype(np.float64, copy=False)
         return numbers
+
+    def texts(self, name: str) -> Texts:
+        """Texts, ``None`` where null."""
+        if name not in self.columns:
+            return np.full(self.n, None, object)
+        found: Texts = self.columns[name].to_numpy(zero_copy_only=False)
+        return found
 
     def coded(self, column: pa.Array | None, n: int | None = None) -> Coded:
         if column is None:
@@ -374,7 +382,7 @@ def columns_of_table(table: pa.Table) -> Columns | None:
         nested=nested,
         area=np.full(len(line), np.nan),
         crowd=np.zeros(len(line), bool),
-        uuid=rows.coded(rows.columns.get("uuid")).take(line),
+        uuid=rows.texts("uuid")[line],
     )
 
 
@@ -409,7 +417,7 @@ def _data_rows(rows: _Rows) -> Coded:
     parts = []
     for kind in ("id", "globalKey"):
         coded = rows.coded(column.field(kind))
-        parts.append((coded.codes, [DataRowKey(kind, value) for value in coded.values]))
+        parts.append((coded.codes, list(map(DataRowKey._make, zip(repeat(kind), coded.values, strict=False)))))
     (ids, id_values), (keys, key_values) = parts
     return Coded(np.where(ids >= 0, ids, keys + len(id_values)), id_values + key_values)
 

@@ -6,7 +6,6 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -134,17 +133,50 @@ def repeated(key: Ints) -> list[Ints]:
 def exact_sums(values: Floats, starts: Ints) -> Floats:
     """Sums of consecutive stretches, each rounded once, so that the order of what is added cannot change them.
 
+    Parameters
+    ----------
+    values : ndarray of float64, shape (..., m)
+        What is added along the last axis.
+    starts : ndarray of int64, shape (n,)
+        Where each stretch begins, rising; it ends where the next one begins.
+
+    Returns
+    -------
+    ndarray of float64, shape (..., n)
+        The sums.
+
+    Raises
+    ------
+    InputError
+        A sum is more than a number can hold.
+
     Examples
     --------
     >>> exact_sums(np.array([0.1, 0.2, 0.3, 1e100, 1.0, -1e100]), np.array([0, 3])).tolist()
     [0.6, 1.0]
     """
-    flat = values.tolist()
-    try:
-        return np.array([math.fsum(flat[a:b]) for a, b in pairwise([*starts.tolist(), len(flat)])], np.float64)
-    except OverflowError:
-        raise InputError("the values of a metric add up to more than a number can hold") from None
+    m, n = values.shape[-1], len(starts)
+    if not n or not m:
+        return np.zeros((*values.shape[:-1], n))
+    # Nearly all numbers of [0, 1] are whole numbers of 2 ** -62. Cut into halves of 31 bits, up to 2 ** 22 of them add
+    # up without rounding, and so does each half of the sum; the only rounding is that of the last addition.
+    flat = values.reshape(-1, m)
+    odd = ~((flat >= 0) & (flat <= 1))
+    scaled = np.where(odd, 0.0, flat) * HALF
+    high = np.floor(scaled)
+    low = (scaled - high) * HALF
+    odd |= low != np.floor(low)
+    sums: Floats = (np.add.reduceat(high, starts, axis=1) + np.add.reduceat(low, starts, axis=1) / HALF) / HALF
+    stops = np.append(starts[1:], m)
+    for level, index in np.argwhere(np.logical_or.reduceat(odd, starts, axis=1) | (stops - starts > 1 << 22)).tolist():
+        try:
+            sums[level, index] = math.fsum(flat[level, starts[index] : stops[index]].tolist())
+        except OverflowError:
+            raise InputError("the values of a metric add up to more than a number can hold") from None
+    return sums.reshape(*values.shape[:-1], n)
 
+
+HALF = 2.0**31
 
 SCALE = 1074 + 53
 """Exponent of the unit that every finite float is a whole number of."""

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
+Texts = NDArray[np.object_]
 
 
 class Kind(IntEnum):
@@ -217,8 +218,8 @@ class Columns:
         Area as the file gives it (COCO); NaN where it does not.
     crowd : ndarray of bool, shape (n,)
         COCO's ``iscrowd``.
-    uuid : Coded of str
-        Given uuids; null where there is none.
+    uuid : ndarray of object, shape (n,)
+        Given uuids, nearly all of them distinct; ``None`` where there is none.
     listed : list of DataRowKey
         Data rows that the input names without any annotation (COCO's images, a label without annotations).
     """
@@ -237,7 +238,7 @@ class Columns:
     nested: Coded
     area: Floats
     crowd: Bools
-    uuid: Coded
+    uuid: Texts
     listed: list[DataRowKey] = field(default_factory=list)
 
     def __len__(self) -> int:
@@ -266,7 +267,7 @@ class Columns:
             "nested": absent,
             "area": np.full(n, np.nan),
             "crowd": np.zeros(n, bool),
-            "uuid": absent,
+            "uuid": np.full(n, None, object),
         }
         return cls(
             data_row=data_row,
@@ -278,8 +279,8 @@ class Columns:
 
     def take(self, index: NDArray[Any]) -> Columns:
         """The annotations at ``index`` (integers or a boolean mask); the stores are shared."""
-        coded = ("data_row", "place", "name", "schema_id", "answer", "answer_id", "nested", "uuid")
-        plain = ("kind", "box", "shape", "confidence", "area", "crowd")
+        coded = ("data_row", "place", "name", "schema_id", "answer", "answer_id", "nested")
+        plain = ("kind", "box", "shape", "confidence", "area", "crowd", "uuid")
         return replace(
             self,
             **{name: getattr(self, name).take(index) for name in coded},
@@ -293,8 +294,8 @@ class Columns:
             return parts[0]
         parts = parts or [cls.empty()]
         shapes, shape = concat_shapes(parts)
-        coded = ("data_row", "place", "name", "schema_id", "answer", "answer_id", "nested", "uuid")
-        plain = ("kind", "box", "confidence", "area", "crowd")
+        coded = ("data_row", "place", "name", "schema_id", "answer", "answer_id", "nested")
+        plain = ("kind", "box", "confidence", "area", "crowd", "uuid")
         columns: dict[str, Any] = {name: Coded.concat([getattr(part, name) for part in parts]) for name in coded}
         columns |= {name: np.concatenate([getattr(part, name) for part in parts]) for name in plain}
         return cls(

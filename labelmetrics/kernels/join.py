@@ -130,10 +130,13 @@ def join(
     """
     sides = (ground_truth, prediction)
     row = Coded.concat([side.data_row for side in sides])
-    names = [str(value) for value in row.values]
-    if rows is None:
-        rows = sorted(names)
-    row_codes = _positions(names, rows)[row.codes]
+    if row.values == rows:
+        row_codes = row.codes
+    else:
+        names = [str(value) for value in row.values]
+        if rows is None:
+            rows = sorted(names)
+        row_codes = _positions(names, rows)[row.codes]
     place = Coded.concat([side.place for side in sides])
     places = sorted({"", *place.values})
     place_codes = np.append(_positions(place.values, places), 0)[place.codes]
@@ -242,9 +245,7 @@ class _Order:
         confidence = self.columns.confidence[index]
         refined = np.lexsort(
             (
-                _ranks(
-                    [self.columns.uuid.values[code] if code >= 0 else "" for code in self.columns.uuid.codes[index]]
-                ),
+                _ranks([uuid or "" for uuid in self.columns.uuid[index].tolist()]),
                 _ranks([tuple(sorted(self.nested_sets[code])) for code in self.nested[index].tolist()]),
                 self.columns.area[index],
                 self.columns.crowd[index],

@@ -187,7 +187,7 @@ def mean_of_features(iou: Floats, starts: Ints) -> Floats:
     if not len(starts):
         return np.zeros((len(iou), 0))
     defined = ~np.isnan(iou)
-    total = np.stack([exact_sums(level, starts) for level in np.where(defined, iou, 0.0)])
+    total = exact_sums(np.where(defined, iou, 0.0), starts)
     count = np.add.reduceat(defined, starts, axis=1, dtype=np.int64)
     mean = np.full(total.shape, np.nan)
     np.divide(total, count, out=mean, where=count > 0)

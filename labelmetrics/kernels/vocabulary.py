@@ -6,6 +6,7 @@ occurs, in parts that can be merged; ``Vocabulary`` settles it.
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -52,7 +53,8 @@ class Names:
             combined = classes
             for part in parts:
                 combined = combined * (len(part.values) + 1) + part.codes + 1
-            for index in np.unique(combined, return_index=True)[1].tolist():
+            n = 3 * math.prod(len(part.values) + 1 for part in parts)
+            for index in _firsts(combined, n).tolist():
                 values = [None if part.codes[index] < 0 else part.values[part.codes[index]] for part in parts]
                 name, schema_id, answer, answer_id = values
                 occurrence = (bool(classes[index]), name, schema_id, answer, answer_id, bool(classes[index] == 2))
@@ -159,6 +161,16 @@ class Vocabulary:
         distinct = sorted({frozenset(), *sets}, key=lambda items: (len(items) > 0, sorted(items)))
         lookup = {items: code for code, items in enumerate(distinct)}
         return distinct, np.array([*(lookup[items] for items in sets), 0], np.int64)[column.codes]
+
+
+def _firsts(codes: Ints, n: int) -> Ints:
+    """Where each distinct code of 0 .. n - 1 stands first, without a sort where a table is small enough."""
+    if n > 4 * len(codes) + 1024:
+        found: Ints = np.unique(codes, return_index=True)[1]
+        return found
+    first = np.full(n, -1, np.int64)
+    first[codes[::-1]] = np.arange(len(codes))[::-1]
+    return first[first >= 0]
 
 
 def _distinct(codes: Ints, n: int) -> tuple[Ints, Ints]:

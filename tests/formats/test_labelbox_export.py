@@ -53,7 +53,7 @@ def test_boxes():
     assert columns.data_row.decode() == [DataRowKey("id", "r1")]
     assert columns.name.decode() == ["cat"]
     assert columns.schema_id.decode() == ["s1"]
-    assert columns.uuid.decode() == ["f1"]
+    assert columns.uuid.tolist() == ["f1"]
     assert columns.confidence.tolist() == [0.5]
     assert columns.place.decode() == [None]
     assert columns.nested.decode() == [None]

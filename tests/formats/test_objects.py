@@ -22,13 +22,14 @@ def one(annotation: Any) -> Any:
     """The only row of an annotation's columns, as plain values."""
     columns = columns_of([annotation], "r")
     assert len(columns) == 1
-    decoded = ("place", "name", "schema_id", "answer", "answer_id", "nested", "uuid")
+    decoded = ("place", "name", "schema_id", "answer", "answer_id", "nested")
     return SimpleNamespace(
         kind=Kind(columns.kind[0]),
         box=columns.box[0].tolist(),
         confidence=float(columns.confidence[0]),
         shapes=columns.shapes,
         **{name: getattr(columns, name).decode()[0] for name in decoded},
+        uuid=columns.uuid[0],
     )
 
 
@@ -285,7 +286,8 @@ class TestLabelboxObjects:
             ]
 
         mine, theirs = columns_of(make(lm)), columns_of(make(lb))
-        for name in ("place", "name", "answer", "nested", "uuid"):
+        assert mine.uuid.tolist() == theirs.uuid.tolist()
+        for name in ("place", "name", "answer", "nested"):
             assert getattr(mine, name).decode() == getattr(theirs, name).decode(), name
         np.testing.assert_array_equal(mine.box, theirs.box)
         np.testing.assert_array_equal(mine.kind, theirs.kind)
@@ -315,7 +317,7 @@ class TestLabelboxObjects:
             ]  # fmt: skip
             np.testing.assert_array_equal(sides[0].box, sides[1].box)
             assert sides[1].place.decode() == ["frame=1", "frame=2", "frame=3"]
-            assert sides[0].uuid.decode() == sides[1].uuid.decode()
+            assert sides[0].uuid.tolist() == sides[1].uuid.tolist()
 
     def test_masks_without_pixels(self, lb: Any) -> None:
         for data in ({"url": "https://example.org/m.png"}, {"uid": "some"}):

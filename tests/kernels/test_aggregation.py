@@ -67,10 +67,22 @@ def test_mean_of_equal_values_is_that_value(value: float, n: int, method: Method
     assert combined([value] * n, method) == value
 
 
-@given(st.lists(st.lists(st.floats(-1e100, 1e100), min_size=1), min_size=1))
+numbers = st.one_of(st.floats(-1e100, 1e100), st.floats(0, 1))
+
+
+@given(st.lists(st.lists(numbers, min_size=1), min_size=1))
 def test_exact_sums_are_fsum(stretches: list[list[float]]) -> None:
     starts = np.cumsum([0, *map(len, stretches[:-1])])
     assert exact_sums(np.concatenate(stretches), starts).tolist() == [math.fsum(values) for values in stretches]
+
+
+@given(st.lists(st.tuples(st.integers(1, 99), st.integers(0, 2**32)), min_size=1, max_size=9))
+def test_exact_sums_of_shares_are_fsum(sizes: list[tuple[int, int]]) -> None:
+    # At several levels at once; most of them take the way of whole numbers, some are too small for it.
+    stretches = [np.random.default_rng(seed).random((2, n)) ** 4 for n, seed in sizes]
+    starts = np.cumsum([0, *(n for n, _ in sizes[:-1])])
+    found = exact_sums(np.concatenate(stretches, axis=1), starts)
+    assert found.tolist() == [[math.fsum(part[level]) for part in stretches] for level in (0, 1)]
 
 
 def test_sums_beyond_any_number_are_errors() -> None:

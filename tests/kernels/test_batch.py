@@ -96,7 +96,7 @@ def test_selected_columns() -> None:
 def test_absent_is_the_default() -> None:
     columns = Columns.make(data_row=Coded.of(["r"]), name=Coded.of(["cat"]), kind=np.array([0], np.int8))
     assert np.isnan(columns.confidence).all()
-    assert columns.place.decode() == columns.uuid.decode() == columns.nested.decode() == [None]
+    assert columns.place.decode() == columns.uuid.tolist() == columns.nested.decode() == [None]
     assert (columns.shape.tolist(), columns.crowd.tolist()) == ([-1], [False])
 
 
