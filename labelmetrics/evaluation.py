@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -39,12 +38,11 @@ from labelmetrics.formats.metric_columns import (
     lines_of,
     metric_columns,
     names_of,
-    text_of,
 )
 from labelmetrics.formats.metric_lines import each_line
 from labelmetrics.formats.ndjson import parse_line
-from labelmetrics.formats.output import check_ending, write_chunks, write_tables
-from labelmetrics.formats.provenance import sidecar
+from labelmetrics.formats.output import check_ending, write_tables
+from labelmetrics.formats.provenance import write_metric_lines
 from labelmetrics.formats.rebuild import annotations_by_row
 from labelmetrics.kernels.batch import Bools, Columns, DataRowKey
 from labelmetrics.kernels.buffer import DEFAULT_BUFFER, Buffer, check_buffer
@@ -705,27 +703,7 @@ class Evaluation:
         """
         check_ending(path, "lines")
         columns = self.metric_columns(metrics=metrics, level=level, over_limit=over_limit, limits=limits)
-        sha256 = hashlib.sha256()
-
-        def chunks() -> Iterator[bytes]:
-            for block in columns.blocks():
-                text = text_of(lines_of(block))
-                sha256.update(text)
-                yield text
-
-        write_chunks(path, chunks())
-        provenance = Provenance(
-            labelmetrics=__version__,
-            settings=self.manifest.settings,
-            confidence_keys=self.manifest.confidence_keys,
-            digests=self.manifest.digests,
-            fitted=columns.fitted,
-            lines=len(columns),
-            digest_of_lines=sha256.hexdigest(),
-        )
-        if str(path) != "-":
-            write_chunks(sidecar(path), [provenance.model_dump_json(indent=2).encode() + b"\n"])
-        return provenance
+        return write_metric_lines(path, map(lines_of, columns.blocks()), self.manifest, fitted=columns.fitted)
 
     def write_parquet(self, path: str | Path, **options: Any) -> None:
         """Write metric annotations as a Parquet table, one row each; options as in :meth:`lines`.

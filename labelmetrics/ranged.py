@@ -8,7 +8,6 @@ written to parts, and the parts, one behind the other, are the outputs. So they 
 
 from __future__ import annotations
 
-import hashlib
 import pickle
 import shutil
 import time
@@ -44,7 +43,7 @@ from labelmetrics.formats.custom_metrics import check_values
 from labelmetrics.formats.data_rows import Missing, kind_of, read_data_rows, settle
 from labelmetrics.formats.inputs import Sides
 from labelmetrics.formats.lmeval import TABLES, EvaluationWriter
-from labelmetrics.formats.manifest import Counts, Digests, Manifest, Provenance, Settings
+from labelmetrics.formats.manifest import Counts, Digests, Manifest, Settings
 from labelmetrics.formats.metric_columns import (
     BUILT_IN,
     Level,
@@ -54,10 +53,9 @@ from labelmetrics.formats.metric_columns import (
     check_over_limit,
     lines_of,
     names_of,
-    text_of,
 )
-from labelmetrics.formats.output import Kind, kind_of as output_kind, open_output, write_chunks, write_tables
-from labelmetrics.formats.provenance import sidecar
+from labelmetrics.formats.output import Kind, kind_of as output_kind, write_tables
+from labelmetrics.formats.provenance import write_metric_lines
 from labelmetrics.kernels.batch import Floats
 from labelmetrics.kernels.buffer import DEFAULT_BUFFER, Buffer
 from labelmetrics.kernels.comparison import warn_of_confidences
@@ -665,26 +663,10 @@ def _chosen(table: pa.Table, kept: set[str] | None) -> pa.Table:
 
 
 def _join_lines(path: Path, parts: Sequence[Path], manifest: Manifest, kept: set[str] | None) -> None:
-    sha256, n = hashlib.sha256(), 0
-    with open_output(path) as stream:
-        for part in parts:
-            for lines in _chosen(_read_part(part / "lines.arrow"), kept).column("line").chunks:
-                text = text_of(lines)
-                sha256.update(text)
-                stream.write(text)
-                n += len(lines)
-    if str(path) == "-":
-        return
-    provenance = Provenance(
-        labelmetrics=__version__,
-        settings=manifest.settings,
-        confidence_keys=manifest.confidence_keys,
-        digests=manifest.digests,
-        fitted=kept is not None,
-        lines=n,
-        digest_of_lines=sha256.hexdigest(),
+    blocks = (
+        lines for part in parts for lines in _chosen(_read_part(part / "lines.arrow"), kept).column("line").chunks
     )
-    write_chunks(sidecar(path), [provenance.model_dump_json(indent=2).encode() + b"\n"])
+    write_metric_lines(path, blocks, manifest, fitted=kept is not None)
 
 
 def _join_table(path: Path, parts: Sequence[Path], kept: set[str] | None) -> None:

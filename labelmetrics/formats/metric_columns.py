@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from labelmetrics.errors import Fault, InputError, LimitError, SettingError
 from labelmetrics.kernels.batch import Bools, Coded, Floats, Ints
-from labelmetrics.kernels.results import Results
+from labelmetrics.kernels.matching import stable_order
+from labelmetrics.kernels.results import Matrices, Results
 from labelmetrics.kernels.thresholds import Grid, threshold_name
 from labelmetrics.limits import Limits
 from labelmetrics.types import ConfusionMatrixMetric, ScalarMetric
@@ -33,8 +34,8 @@ BUILT_IN = ("confusion_matrix", "miou")
 MIOU, CLASSIFICATION = "custom_iou", "classification"
 MATRIX, MEAN = "CONFUSION_MATRIX", "ARITHMETIC_MEAN"
 
-LINES = 1 << 18
-"""Lines that are made at once, so that their text fits into one array."""
+LINES = 1 << 15
+"""Lines that are made at once."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,13 +88,16 @@ class MetricColumns:
 
     def blocks(self) -> Iterator[MetricColumns]:
         """The metrics, so many at a time as lines are made of at once."""
-        if len(self) <= LINES:
-            yield self
-            return
-        for start in range(0, len(self), LINES):
-            block = self.take(np.arange(start, min(start + LINES, len(self))))
-            used, codes = np.unique(block.row.codes, return_inverse=True)
-            yield replace(block, row=Coded(codes, [self.row.values[code] for code in used.tolist()]))
+        coded = ("name", "feature", "subclass", "aggregation", "uuid")
+        for start in range(0, max(len(self), 1), LINES):
+            span = slice(start, start + LINES)
+            used, codes = np.unique(self.row.codes[span], return_inverse=True)
+            yield replace(
+                self,
+                row=Coded(codes, [self.row.values[code] for code in used.tolist()]),
+                **{name: replace(column := getattr(self, name), codes=column.codes[span]) for name in coded},
+                value=self.value.slice(start, LINES),
+            )
 
     def table(self) -> pa.Table:
         """The metrics as an Arrow table."""
@@ -219,7 +223,7 @@ class _Parts:
                 else:
                     groups = results.by_feature if level == "feature" else results.by_subclass
                     part = groups.take(results.is_classification[groups.feature] == is_class)
-                    texts = matrix_texts(part.counts(index), results.grid.keys)
+                    texts = matrix_texts(part.matrices(index), results.grid.keys)
                     self._add(part.row, part.feature, part.subclass, name, MATRIX, texts)
 
     def overlaps(self, level: Level) -> None:
@@ -309,32 +313,26 @@ def _sorted(columns: MetricColumns) -> MetricColumns:
     key, _ = _ranked(columns.row)
     for rank, size in ((level, 3), *(_ranked(c) for c in (columns.name, columns.feature, columns.subclass))):
         key = key * size + rank
-    return columns.take(np.argsort(key, kind="stable"))
+    return columns.take(stable_order(key))
 
 
-def matrix_texts(counts: Ints, keys: Sequence[float]) -> pa.Array:
-    """JSON of confusion matrices, shape (L, n, 4): of level 0, or of the keyed levels where there are keys."""
+def matrix_texts(counts: Matrices, keys: Sequence[float]) -> pa.Array:
+    """JSON of confusion matrices: of level 0, or of the keyed levels where there are keys."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    levels = counts[1:] if keys else counts[:1]
-    flat = levels.reshape(-1, 4)
-    if flat.max(initial=0) < 1 << 21:
-        packed = pa.array(flat[:, 0] << 42 | flat[:, 1] << 21 | flat[:, 3]).dictionary_encode()
-        distinct = packed.dictionary.to_numpy()
-        mask = (1 << 21) - 1
-        rows = zip((distinct >> 42).tolist(), (distinct >> 21 & mask).tolist(), (distinct & mask).tolist(), strict=True)
-        formatted = pa.array([f"[{tp},{fp},0,{fn}]" for tp, fp, fn in rows], pa.string())
-        texts = formatted.take(packed.indices)
-    else:
-        texts = pa.array([f"[{tp},{fp},{tn},{fn}]" for tp, fp, tn, fn in flat.tolist()], pa.string())
-    if not keys:
-        return texts
-    n = levels.shape[1]
-    pieces: list[Any] = []
-    for index, key in enumerate(keys):
-        pieces += [f'{"," if index else "{"}"{key!r}":', texts.slice(index * n, n)]
-    return pc.binary_join_element_wise(*pieces, "}", "")
+    parts = [part[1:] if keys else part[:1] for part in counts]
+    # Most data rows and features have the counts of others: each distinct one is written once.
+    position, code = _distinct_columns(np.concatenate(parts))
+    rows = zip(*(part[:, position].ravel().tolist() for part in parts), strict=True)
+    texts = pa.array([f"[{tp},{fp},0,{fn}]" for tp, fp, fn in rows], pa.string())
+    if keys:
+        n = len(position)
+        pieces: list[Any] = []
+        for index, key in enumerate(keys):
+            pieces += [f'{"," if index else "{"}"{key!r}":', texts.slice(index * n, n)]
+        texts = pc.binary_join_element_wise(*pieces, "}", "")
+    return texts.take(pa.array(code))
 
 
 def scalar_texts(values: Floats, keys: Sequence[float]) -> tuple[pa.Array, Bools]:
@@ -346,15 +344,45 @@ def scalar_texts(values: Floats, keys: Sequence[float]) -> tuple[pa.Array, Bools
         keep = ~np.isnan(values[0])
         return _numbers(values[0][keep]), keep
     keep = (~np.isnan(values[1:])).sum(axis=0) >= 2
-    pieces = []
-    for key, row in zip(keys, values[1:, keep], strict=True):
-        defined = ~np.isnan(row)
-        texts = _numbers(np.where(defined, row, 0.0))
-        if not defined.all():
-            texts = pc.if_else(pa.array(defined), texts, pa.scalar(None, pa.string()))
-        pieces.append(pc.binary_join_element_wise(f'"{key!r}":', texts, ""))
+    kept = values[1:, keep]
+    position, code = _distinct_columns(kept.view(np.int64))
+    kept = kept[:, position]
+    # A value stays the same from key to key until a prediction leaves: it is written where it changes.
+    is_new = np.ones(kept.shape, bool)
+    is_new[1:] = kept.view(np.int64)[1:] != kept.view(np.int64)[:-1]
+    number = np.maximum.accumulate(np.where(is_new, np.cumsum(is_new).reshape(kept.shape) - 1, 0), axis=0)
+    written = kept[is_new]
+    defined = ~np.isnan(written)
+    texts = _numbers(np.where(defined, written, 0.0))
+    if not defined.all():
+        texts = pc.if_else(pa.array(defined), texts, pa.scalar(None, pa.string()))
+    pieces = [
+        pc.binary_join_element_wise(f'"{key!r}":', texts.take(pa.array(row)), "")
+        for key, row in zip(keys, number, strict=True)
+    ]
     joined = pc.binary_join_element_wise(*pieces, ",", null_handling="skip")
-    return pc.binary_join_element_wise("{", joined, "}", ""), keep
+    return pc.binary_join_element_wise("{", joined, "}", "").take(pa.array(code)), keep
+
+
+ODD = 0x9E3779B97F4A7C15
+"""Odd multiplier that spreads the bits of what it is multiplied with."""
+
+
+def _distinct_columns(rows: Ints) -> tuple[Ints, Ints]:
+    """Where one of each of the distinct columns of a matrix stands, and which of those each column equals."""
+    import pyarrow as pa
+
+    mixed = np.zeros(rows.shape[1], np.uint64)
+    for row in rows.view(np.uint64):
+        mixed = (mixed ^ row) * np.uint64(ODD)
+        mixed ^= mixed >> np.uint64(32)
+    encoded = pa.array(mixed).dictionary_encode()
+    code = encoded.indices.to_numpy().astype(np.int64)
+    position = np.empty(len(encoded.dictionary), np.int64)
+    position[code[::-1]] = np.arange(len(code))[::-1]
+    if (rows != rows[:, position[code]]).any():  # two unlike columns were mixed to the same number
+        return np.arange(len(code)), np.arange(len(code))
+    return position, code
 
 
 def _numbers(values: Floats) -> pa.Array:
@@ -525,15 +553,6 @@ def lines_of(columns: MetricColumns) -> pa.Array:
         _texts(columns.aggregation, lambda name: f',"aggregation":{_json(name)}}}\n', "}\n"),
         pa.scalar(""),
     )
-
-
-def text_of(lines: pa.Array) -> bytes:
-    """The text of all lines: their values lie behind one another in memory."""
-    if not len(lines):
-        return b""
-    _, offsets, data = lines.buffers()
-    first, last = np.frombuffer(offsets, np.int32)[[lines.offset, lines.offset + len(lines)]].tolist()
-    return bytes(memoryview(data)[first:last])
 
 
 def _json(text: str) -> str:

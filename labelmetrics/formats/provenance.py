@@ -1,16 +1,25 @@
-"""Where a file of metric lines comes from: its sidecar, where that is there and fits."""
+"""Files of metric lines with a sidecar that tells where they come from."""
 
 from __future__ import annotations
 
 import hashlib
 import warnings
+from collections.abc import Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+import numpy as np
 from pydantic import ValidationError
 
+from labelmetrics import __version__
 from labelmetrics.errors import LabelmetricsWarning
 from labelmetrics.formats.blocks import BLOCK_BYTES, open_bytes
-from labelmetrics.formats.manifest import Provenance
+from labelmetrics.formats.manifest import Manifest, Provenance
+from labelmetrics.formats.output import open_output, write_chunks
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 
 def sidecar(path: str | Path) -> Path:
@@ -20,6 +29,59 @@ def sidecar(path: str | Path) -> Path:
     'metrics.ndjson.provenance.json'
     """
     return Path(f"{path}.provenance.json")
+
+
+def write_metric_lines(path: str | Path, blocks: Iterable[pa.Array], manifest: Manifest, *, fitted: bool) -> Provenance:
+    """Write lines, and beside them what evaluation they are of; standard output (``"-"``) has no sidecar.
+
+    Parameters
+    ----------
+    path : path
+        The file.
+    blocks : iterable of pyarrow.Array
+        The lines, each with its newline.
+    manifest : Manifest
+        The evaluation.
+    fitted : bool
+        Whether metrics were left out to keep to a limit.
+    """
+    sha256, n = hashlib.sha256(), 0
+    with open_output(path) as stream, ThreadPoolExecutor(1) as thread:
+
+        def put(text: memoryview) -> None:
+            sha256.update(text)
+            stream.write(text)
+
+        # The next lines are made while these are written.
+        written: Future[None] | None = None
+        for lines in blocks:
+            if written is not None:
+                written.result()
+            written = thread.submit(put, _text_of(lines))
+            n += len(lines)
+        if written is not None:
+            written.result()
+    provenance = Provenance(
+        labelmetrics=__version__,
+        settings=manifest.settings,
+        confidence_keys=manifest.confidence_keys,
+        digests=manifest.digests,
+        fitted=fitted,
+        lines=n,
+        digest_of_lines=sha256.hexdigest(),
+    )
+    if str(path) != "-":
+        write_chunks(sidecar(path), [provenance.model_dump_json(indent=2).encode() + b"\n"])
+    return provenance
+
+
+def _text_of(lines: pa.Array) -> memoryview:
+    """The text of all lines: their values lie behind one another in memory."""
+    if not len(lines):
+        return memoryview(b"")
+    _, offsets, data = lines.buffers()
+    first, last = np.frombuffer(offsets, np.int32)[[lines.offset, lines.offset + len(lines)]].tolist()
+    return memoryview(data)[first:last]
 
 
 def read_provenance(path: str | Path) -> Provenance | None:

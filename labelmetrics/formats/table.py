@@ -11,7 +11,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from labelmetrics.formats.objects import page_place
-from labelmetrics.kernels.batch import Bools, Coded, Columns, DataRowKey, Floats, Ints, Kind, NestedAnswer, Shapes, Texts
+from labelmetrics.kernels.batch import (
+    Bools,
+    Coded,
+    Columns,
+    DataRowKey,
+    Floats,
+    Ints,
+    Kind,
+    NestedAnswer,
+    Shapes,
+    Texts,
+)
 from labelmetrics.kernels.matching import expand
 from labelmetrics.kernels.rle import check
 from labelmetrics.limits import FARTHEST

@@ -131,9 +131,9 @@ def match(first: Members, second: Members, pairs: Pairs, grid: Grid, matching: M
 
 
 def _sorted(key: Ints, pair: Ints, n_pairs: int) -> tuple[Ints, Ints]:
-    """Sort matches, so that sums over them do not depend on how they were found."""
-    order = np.argsort(key * max(n_pairs, 1) + pair, kind="stable")  # a few sorted runs, which this sort merges
-    return key[order], pair[order]
+    """Sort matches by level, then by pair."""
+    found = divmod(np.sort(key * max(n_pairs, 1) + pair), max(n_pairs, 1))
+    return found[0], found[1]
 
 
 def _turns(second: Members, pairs: Pairs) -> Ints:
@@ -230,7 +230,6 @@ def _mean_overlap(
     levels = grid.n_levels
     # Ties go to the earlier prediction first, as in the platform's SDK.
     key, pair = greedy_at_keys(pairs.second, pairs.first, pairs.overlap, second.level[pairs.second], levels)
-    key, pair = _sorted(key, pair, len(pairs))
     group = key * n + first_group[pairs.first[pair]]
     total = np.bincount(group, value[pair], minlength=levels * n).reshape(levels, n)
     n_cells, first_cell, second_cell = n, first_group, second_group

@@ -7,7 +7,6 @@ nested answers) is decided before.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -48,28 +47,38 @@ def greedy(first: Ints, second: Ints, overlap: Floats) -> Bools:
     """
     matched = alone(first, second)
     rest = np.flatnonzero(~matched)
-    rest = rest[np.lexsort((second[rest], first[rest], -overlap[rest]))]
-    # From here on a position in ``rest`` is the rank of its pair. Ends are renumbered to keep the tables small.
-    one, two = _dense(first[rest]), _dense(second[rest])
-    rank = np.arange(len(rest))
+    rest = rest[_falling(first[rest], second[rest], overlap[rest])]
+    matched[rest[_best_first(_dense(first[rest]), _dense(second[rest]))]] = True
+    return matched
+
+
+def _falling(first: Ints, second: Ints, overlap: Floats) -> Ints:
+    """Order in which pairs are matched."""
+    order: Ints = np.lexsort((second, first, -overlap))
+    return order
+
+
+def _best_first(one: Ints, two: Ints) -> Ints:
+    """Positions of the matches among pairs that come best first; ends are small numbers."""
+    found = []
+    rank = np.arange(len(one))
     best_one = np.empty(one.max(initial=-1) + 1, np.int64)
     best_two = np.empty(two.max(initial=-1) + 1, np.int64)
     for _ in range(ROUNDS):
         if not len(rank):
-            return matched
+            break
         # Assigned from the last to the first, so that the lowest rank of each end stays.
         best_one[one[::-1]] = rank[::-1]
         best_two[two[::-1]] = rank[::-1]
         best = (best_one[one] == rank) & (best_two[two] == rank)
-        matched[rest[rank[best]]] = True
+        found.append(rank[best])
         used_one = np.zeros(len(best_one), bool)
         used_two = np.zeros(len(best_two), bool)
         used_one[one[best]] = True
         used_two[two[best]] = True
         stays = ~(used_one[one] | used_two[two])
         one, two, rank = one[stays], two[stays], rank[stays]
-    matched[rest[rank[_sequential(one, two)]]] = True
-    return matched
+    return np.concatenate([*found, rank[_sequential(one, two)]])
 
 
 def alone(first: Ints, second: Ints) -> Bools:
@@ -121,34 +130,29 @@ def greedy_at_keys(first: Ints, second: Ints, overlap: Floats, level: Ints, n_le
     Returns
     -------
     key, pair : ndarray of int64, shape (n_matches,)
-        The matches: a key, and the index of a pair.
+        The matches: a key, and the index of a pair. The order of those of one key follows from what they compete
+        with, so that sums over the matches of a group do not depend on other groups.
     """
     if not len(overlap):
         return np.empty(0, np.int64), np.empty(0, np.int64)
     has_no_rival = alone(first, second)
     simple, contested = np.flatnonzero(has_no_rival), np.flatnonzero(~has_no_rival)
     simple_pair, simple_key = expand(simple, level[simple])
-    if level[contested].sum() > LAYOUT:
-        found = [
-            (np.full(len(pairs), key), pairs)
-            for key, pairs in _level_by_level(first, second, overlap, level, contested)
-        ]
+    # Sorted once: at every key the pairs that take part keep their order.
+    contested = contested[_falling(first[contested], second[contested], overlap[contested])]
+    one, two, repeat = _dense(first[contested]), _dense(second[contested]), level[contested]
+    if repeat.sum() > LAYOUT:
+        found = []
+        for at_key in range(int(repeat.max())):
+            part = np.flatnonzero(repeat > at_key)
+            matched = part[np.sort(_best_first(one[part], two[part]))]
+            found.append((np.full(len(matched), at_key), contested[matched]))
         keys, pairs = zip((simple_key, simple_pair), *found, strict=True)
         return np.concatenate(keys), np.concatenate(pairs)
-    pair, key = expand(contested, level[contested])
-    one = _dense(first[contested])
-    two = _dense(second[contested])
+    index, key = expand(np.arange(len(contested)), repeat)
     n_one, n_two = one.max(initial=-1) + 1, two.max(initial=-1) + 1
-    repeat = level[contested]
-    matched = greedy(key * n_one + np.repeat(one, repeat), key * n_two + np.repeat(two, repeat), overlap[pair])
-    return np.concatenate([simple_key, key[matched]]), np.concatenate([simple_pair, pair[matched]])
-
-
-def _level_by_level(first: Ints, second: Ints, overlap: Floats, level: Ints, pairs: Ints) -> Iterator[tuple[int, Ints]]:
-    """Matches at one key after the other."""
-    for key in range(int(level[pairs].max())):
-        pairs = pairs[level[pairs] > key]
-        yield key, pairs[greedy(first[pairs], second[pairs], overlap[pairs])]
+    matched = np.sort(_best_first(key * n_one + one[index], key * n_two + two[index]))
+    return np.concatenate([simple_key, key[matched]]), np.concatenate([simple_pair, contested[index[matched]]])
 
 
 def expand(items: NDArray[Any], counts: Ints) -> tuple[NDArray[Any], Ints]:

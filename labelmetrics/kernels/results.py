@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from itertools import compress
+from typing import NamedTuple
 
 import numpy as np
 
@@ -13,6 +14,14 @@ from labelmetrics.kernels.batch import Bools, Floats, Ints
 from labelmetrics.kernels.comparison import Comparison
 from labelmetrics.kernels.counts import Tally
 from labelmetrics.kernels.thresholds import Grid
+
+
+class Matrices(NamedTuple):
+    """Confusion matrices by level, each count of shape (L, n); true negatives are not counted."""
+
+    tp: Ints
+    fp: Ints
+    fn: Ints
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,6 +81,8 @@ class Groups:
 
     def take(self, index: Ints | Bools) -> Groups:
         """The groups at ``index`` (integers or a boolean mask)."""
+        if index.dtype == bool and index.all():
+            return self
         return Groups(
             row=self.row[index],
             feature=self.feature[index],
@@ -84,10 +95,14 @@ class Groups:
             iou=self.iou[:, index],
         )
 
+    def matrices(self, threshold: int) -> Matrices:
+        """Counts at one threshold."""
+        return Matrices(self.tp[threshold], self.fp[threshold], self.fn[threshold])
+
     def counts(self, threshold: int) -> Ints:
         """TP, FP, TN and FN at one threshold, shape (L, G, 4)."""
-        tp = self.tp[threshold]
-        return np.stack([tp, self.fp[threshold], np.zeros_like(tp), self.fn[threshold]], axis=-1)
+        tp, fp, fn = self.matrices(threshold)
+        return np.stack([tp, fp, np.zeros_like(tp), fn], axis=-1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,13 +173,15 @@ class Results:
             by_subclass=by_subclass,
         )
 
-    def row_counts(self, threshold: int, *, classification: bool) -> tuple[Ints, Ints]:
-        """Data rows that have objects (or answers), and their summed counts, shape (L, n, 4)."""
+    def row_counts(self, threshold: int, *, classification: bool) -> tuple[Ints, Matrices]:
+        """Data rows that have objects (or answers), and their summed counts."""
         groups = self.by_feature.take(self.is_classification[self.by_feature.feature] == classification)
         starts = _starts(groups.row)
         if not len(starts):
-            return starts, np.zeros((self.grid.n_levels, 0, 4), np.int64)
-        return groups.row[starts], np.add.reduceat(groups.counts(threshold), starts, axis=1)
+            return starts, groups.matrices(threshold)
+        return groups.row[starts], Matrices(
+            *(np.add.reduceat(part, starts, axis=1) for part in groups.matrices(threshold))
+        )
 
     def row_iou(self) -> tuple[Ints, Floats]:
         """Data rows that have a feature, and the unweighted mean overlap of their features, shape (L, n)."""
