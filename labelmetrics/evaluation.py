@@ -48,7 +48,7 @@ from labelmetrics.kernels.batch import Bools, Columns, DataRowKey
 from labelmetrics.kernels.buffer import DEFAULT_BUFFER, Buffer, check_buffer
 from labelmetrics.kernels.comparison import Comparison, check_rules, compare
 from labelmetrics.kernels.counts import Matching
-from labelmetrics.kernels.digest import digest
+from labelmetrics.kernels.digest import digests
 from labelmetrics.kernels.miou import Masks
 from labelmetrics.kernels.results import Results
 from labelmetrics.kernels.thresholds import Confidences, Grid, read_confidences, read_thresholds, threshold_name
@@ -860,11 +860,12 @@ def _of_rows(tables: _Tables, rows: list[str]) -> tuple[pa.Table, pa.Table]:
 
 
 def _manifest(results: Results, settings: Settings, rows: Rows, columns: tuple[Columns, Columns]) -> Manifest:
+    truth, guess = digests(columns)
     return Manifest(
         labelmetrics=__version__,
         settings=settings,
         key_kind="id" if rows.kind == "id" else "globalKey",
-        digests=Digests(ground_truth=digest(columns[0]), prediction=digest(columns[1])),
+        digests=Digests(ground_truth=truth, prediction=guess),
         **_contents(results),
         confidence_keys=list(results.grid.keys),
     )

@@ -169,7 +169,7 @@ def _groups(found: Gathered, by: By, slices: Mapping[str, Collection[str]] | Non
         return _Groups(["run"], np.zeros_like(every), every)
     if by == "split":
         splits = Coded.of(found.splits())
-        return _Groups(splits.values, splits.codes, every)
+        return _Groups(list(splits.values), splits.codes, every)
     names, group, row = [], [], []
     for code, (name, keys) in enumerate((slices or {}).items()):
         members = found.members(name, keys)

@@ -145,11 +145,12 @@ def _slow(lines: Iterable[tuple[int, bytes]], file: str, bad_lines: BadLines) ->
 
 def columns_of_pieces(tables: Sequence[pa.Table], lines: Iterable[bytes]) -> Columns:
     """Columns from what :class:`Piece` keeps."""
-    parts = [columns_of_table(table) for table in tables]
+    parts = [part for table in tables if (part := columns_of_table(table)) is not None]
     builder = AnnotationBuilder()
     for line in lines:
         builder.add_line(parse_json(line))
-    return Columns.concat([*(part for part in parts if part is not None), builder.columns()])
+    others = builder.columns()
+    return Columns.concat([*parts, others] if len(others) or not parts else parts)
 
 
 def _fast(text: bytes, sample: int | None = None) -> Piece | None:
@@ -182,6 +183,7 @@ def _fast(text: bytes, sample: int | None = None) -> Piece | None:
         )
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
         return None
+    table = table.combine_chunks()
     if table.num_rows != rows or not is_sound(table):
         return None
     columns = columns_of_table(table)

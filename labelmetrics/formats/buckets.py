@@ -237,7 +237,7 @@ class SplitReport:
     def note(self, columns: Columns, *, keep_confidences: bool) -> None:
         """Take notice of some annotations."""
         self.names.update(Names.of((columns,)))
-        self.kinds |= {key.kind for key in columns.data_row.values}
+        self.kinds |= columns.key_kinds
         self.annotations += len(columns)
         self.without_confidence += int(np.isnan(columns.confidence).sum())
         if keep_confidences:
@@ -306,7 +306,7 @@ class _Writers:
         encoded = pa.array(_keys_of_table(table)).dictionary_encode()
         buckets = np.array([bisect_right(cuts, key) for key in encoded.dictionary.to_pylist()])
         of_row = buckets[encoded.indices.to_numpy()]
-        order = np.argsort(of_row, kind="stable")
+        order = np.argsort(of_row.astype(np.uint16), kind="stable")  # small integers are sorted by their digits
         arranged = table.take(pa.array(order)).combine_chunks()
         bounds = np.searchsorted(of_row[order], np.arange(len(cuts) + 2))
         for bucket in np.flatnonzero(np.diff(bounds)).tolist():

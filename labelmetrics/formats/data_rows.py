@@ -12,7 +12,7 @@ import numpy as np
 
 from labelmetrics.errors import DataRowError, Fault, InputError, MissingRowsError, SettingError
 from labelmetrics.formats.blocks import open_bytes, read_blocks
-from labelmetrics.kernels.batch import Coded, Columns, DataRowKey
+from labelmetrics.kernels.batch import Coded, Columns, DataRowKey, DataRowKeys
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -278,7 +278,7 @@ def settle(
         The keys of the two sides do not fit together, or a side is missing where that is an error.
     """
     check_missing(missing_ground_truth, missing_predictions)
-    kind = kind or kind_of(_kinds(ground_truth), _kinds(prediction), table)
+    kind = kind or kind_of(ground_truth.key_kinds, prediction.key_kinds, table)
     lookup = _lookup(table, kind)
     sides = [_Keyed.of(side, lookup, kind, table is not None) for side in (ground_truth, prediction)]
     listed = set(table.column(kind).to_pylist()) if table is not None else set()
@@ -298,10 +298,6 @@ def settle(
     ordered = sorted(keys)
     truth, guess = (side.among(ordered) for side in sides)
     return truth, guess, Rows(kind, ordered, _arrange(table, kind, ordered))
-
-
-def _kinds(columns: Columns) -> set[str]:
-    return {key.kind for key in columns.data_row.values} | {key.kind for key in columns.listed}
 
 
 def kind_of(truth: set[str], guess: set[str], table: pa.Table | None) -> str:
@@ -384,7 +380,10 @@ class _Keyed:
             return found
 
         values = columns.data_row.values
-        texts = list(map(key_of, values)) if has_table else [key.value for key in values]
+        if has_table:
+            texts = list(map(key_of, values))
+        else:
+            texts = values.texts if isinstance(values, DataRowKeys) else [key.value for key in values]
         used = np.zeros(len(values), bool)
         used[columns.data_row.codes] = True
         named = set(compress(texts, used.tolist()))

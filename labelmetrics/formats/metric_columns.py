@@ -448,12 +448,12 @@ class Usage:
         if not by_feature:
             return found
         row, feature = (column.codes.astype(np.int32) for column in (columns.row, columns.feature))
-        return replace(found, row=row, feature=feature, features=columns.feature.values)
+        return replace(found, row=row, feature=feature, features=list(columns.feature.values))
 
     @classmethod
     def sum(cls, parts: Sequence[Usage]) -> Usage:
         """Usage of all data rows together; the parts have none in common."""
-        features = Coded.of(name for part in parts for name in part.features).values
+        features = list(Coded.of(name for part in parts for name in part.features).values)
         codes = {name: code for code, name in enumerate(features)}
         starts = np.cumsum([0, *(part.rows for part in parts)])
         lookups = [np.array([*(codes[name] for name in part.features), -1], np.int32) for part in parts]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache
-from itertools import repeat
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,7 +14,7 @@ from labelmetrics.kernels.batch import (
     Bools,
     Coded,
     Columns,
-    DataRowKey,
+    DataRowKeys,
     Floats,
     Ints,
     Kind,
@@ -425,12 +424,9 @@ def _spread(rows: _Rows) -> tuple[Ints, tuple[Ints, pa.Array] | None]:
 
 def _data_rows(rows: _Rows) -> Coded:
     column = rows.columns["dataRow"]
-    parts = []
-    for kind in ("id", "globalKey"):
-        coded = rows.coded(column.field(kind))
-        parts.append((coded.codes, list(map(DataRowKey._make, zip(repeat(kind), coded.values, strict=False)))))
-    (ids, id_values), (keys, key_values) = parts
-    return Coded(np.where(ids >= 0, ids, keys + len(id_values)), id_values + key_values)
+    ids, keys = (rows.coded(column.field(kind)) for kind in ("id", "globalKey"))
+    codes = np.where(ids.codes >= 0, ids.codes, keys.codes + len(ids.values))
+    return Coded(codes, DataRowKeys(list(ids.values), list(keys.values)))
 
 
 def _places(rows: _Rows) -> Coded:

@@ -6,10 +6,11 @@ order. Strings are held once per distinct value (:class:`Coded`), geometries in 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from enum import IntEnum
-from typing import Any, NamedTuple
+from itertools import repeat
+from typing import Any, NamedTuple, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -55,7 +56,7 @@ class Coded:
     ----------
     codes : ndarray of int64, shape (n,)
         Index into ``values``; -1 is null.
-    values : list, length n_distinct
+    values : sequence, length n_distinct
         Distinct values, in any order.
 
     Examples
@@ -68,7 +69,7 @@ class Coded:
     """
 
     codes: Ints
-    values: list[Any]
+    values: Sequence[Any]
 
     @classmethod
     def of(cls, items: Iterable[Hashable]) -> Coded:
@@ -135,6 +136,55 @@ class DataRowKey(NamedTuple):
 
     def __str__(self) -> str:
         return f"{self.kind}:{self.value}"
+
+
+class DataRowKeys(Sequence[DataRowKey]):
+    """Distinct data-row keys, which are made when they are looked at.
+
+    Parameters
+    ----------
+    ids, global_keys : list of str
+        Keys of either kind; the ids come first.
+
+    Examples
+    --------
+    >>> keys = DataRowKeys([], ["a", "b"])
+    >>> keys[1], keys.kinds
+    (DataRowKey(kind='globalKey', value='b'), {'globalKey'})
+    """
+
+    def __init__(self, ids: list[str], global_keys: list[str]) -> None:
+        self._ids, self._global_keys = ids, global_keys
+
+    @overload
+    def __getitem__(self, index: int) -> DataRowKey: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> list[DataRowKey]: ...
+
+    def __getitem__(self, index: int | slice) -> DataRowKey | list[DataRowKey]:
+        if isinstance(index, slice):
+            return list(self)[index]
+        at = range(len(self))[index]
+        n = len(self._ids)
+        return DataRowKey("id", self._ids[at]) if at < n else DataRowKey("globalKey", self._global_keys[at - n])
+
+    def __iter__(self) -> Iterator[DataRowKey]:
+        for kind, values in (("id", self._ids), ("globalKey", self._global_keys)):
+            yield from map(DataRowKey._make, zip(repeat(kind), values, strict=False))
+
+    def __len__(self) -> int:
+        return len(self._ids) + len(self._global_keys)
+
+    @property
+    def kinds(self) -> set[str]:
+        """Kinds that occur."""
+        return {kind for kind, values in (("id", self._ids), ("globalKey", self._global_keys)) if values}
+
+    @property
+    def texts(self) -> list[str]:
+        """The keys without their kinds."""
+        return [*self._ids, *self._global_keys]
 
 
 def _no_geometries() -> NDArray[np.object_]:
@@ -243,6 +293,13 @@ class Columns:
 
     def __len__(self) -> int:
         return len(self.kind)
+
+    @property
+    def key_kinds(self) -> set[str]:
+        """Kinds of the keys of data rows."""
+        values = self.data_row.values
+        kinds = values.kinds if isinstance(values, DataRowKeys) else {key.kind for key in values}
+        return kinds | {key.kind for key in self.listed}
 
     @classmethod
     def empty(cls) -> Columns:

@@ -17,7 +17,18 @@ LANES = (0x9E3779B97F4A7C15, 0xD1B54A32D192ED03)
 """Seeds of the two 64-bit halves."""
 
 
-def digest(columns: Columns) -> str:
+def digests(sides: Iterable[Columns]) -> list[str]:
+    """Digest of each side; what they share is hashed once."""
+    rows: dict[int, Words] = {}
+    found = []
+    for side in sides:
+        values = side.data_row.values
+        words = rows[id(values)] = rows[id(values)] if id(values) in rows else _words(values, str)
+        found.append(digest(side, words))
+    return found
+
+
+def digest(columns: Columns, rows: Words | None = None) -> str:
     """Digest of what metrics can see of one side: 32 hexadecimal digits.
 
     Each annotation is hashed to 128 bits, and the hashes are added; uuids take no part. It tells whether two inputs
@@ -29,7 +40,7 @@ def digest(columns: Columns) -> str:
     '00000000000000000000000000000000'
     """
     parts = [
-        _coded(columns.data_row, lambda key: str(key)),
+        (_words(columns.data_row.values, str) if rows is None else rows)[columns.data_row.codes],
         _coded(columns.place, str),
         _coded(columns.name, str),
         _coded(columns.schema_id, str),
@@ -83,8 +94,12 @@ def _word(text: bytes) -> int:
 
 
 def _coded(column: Coded, text: Callable[[Any], str]) -> Words:
-    words = [_word(text(value).encode("utf-8", "surrogatepass")) for value in column.values]
-    return np.array([*words, 0], np.uint64)[column.codes]
+    return _words(column.values, text)[column.codes]
+
+
+def _words(values: Iterable[Any], text: Callable[[Any], str]) -> Words:
+    """A word for each value, and one for null."""
+    return np.array([*(_word(text(value).encode("utf-8", "surrogatepass")) for value in values), 0], np.uint64)
 
 
 def _shapes(columns: Columns) -> Words:

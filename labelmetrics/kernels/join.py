@@ -234,7 +234,8 @@ class _Order:
     def sort(self, cell: Ints) -> Ints:
         """Positions in canonical order."""
         left = self.columns.box[:, 0]
-        order = np.lexsort((left, cell))
+        by_left = np.argsort(left)
+        order = by_left[stable_order(cell[by_left])]
         # Ties of the first number are rare; only they are compared in full.
         same = ~_run_starts(cell[order], left[order])
         if not same.any():
@@ -245,6 +246,7 @@ class _Order:
         confidence = self.columns.confidence[index]
         refined = np.lexsort(
             (
+                index,
                 _ranks([uuid or "" for uuid in self.columns.uuid[index].tolist()]),
                 _ranks([tuple(sorted(self.nested_sets[code])) for code in self.nested[index].tolist()]),
                 self.columns.area[index],
