@@ -244,7 +244,13 @@ def evaluate_files(
             cuts = cut_points([*files[0], *files[1]], max(n, 1), keys)
             _store(folder / "cuts.pickle", cuts)
         run = _Run(folder, runner or (Here() if workers in (None, 1) else Processes(int(workers or 1))), progress)
-        reports = run.split(files, cuts, keep_refused=bad_lines is not None, keep_confidences=fixed == "auto")
+        reports = run.split(
+            files,
+            cuts,
+            keep_refused=bad_lines is not None,
+            keep_confidences=fixed == "auto",
+            keep_uuids="evaluation" in job.kinds or bool(job.functions),  # lines of metrics do not show them
+        )
         names = gathered(reports, log)
         log.close()
         sides = [[report for report in reports if report.source.side == side] for side in SIDES]
@@ -407,12 +413,23 @@ class _Run:
             yield pickle.loads(file.read_bytes()) if file in done else next(results)
 
     def split(
-        self, files: Sequence[Sequence[Path]], cuts: Sequence[str], *, keep_refused: bool, keep_confidences: bool
+        self,
+        files: Sequence[Sequence[Path]],
+        cuts: Sequence[str],
+        *,
+        keep_refused: bool,
+        keep_confidences: bool,
+        keep_uuids: bool,
     ) -> list[SplitReport]:
         """Put the annotations of all files into buckets."""
         sources = [source for side, found in zip(SIDES, files, strict=True) for source in sources_of(side, found)]
         work = partial(
-            split, cuts=cuts, folder=self._folder, keep_refused=keep_refused, keep_confidences=keep_confidences
+            split,
+            cuts=cuts,
+            folder=self._folder,
+            keep_refused=keep_refused,
+            keep_confidences=keep_confidences,
+            keep_uuids=keep_uuids,
         )
         reports: list[SplitReport] = []
         clock = _Clock("reading", "annotations", self._progress, 0.0, 0.5)

@@ -245,7 +245,14 @@ class SplitReport:
 
 
 def split(
-    source: Source, cuts: Sequence[str], folder: Path, number: int, *, keep_refused: bool, keep_confidences: bool
+    source: Source,
+    cuts: Sequence[str],
+    folder: Path,
+    number: int,
+    *,
+    keep_refused: bool,
+    keep_confidences: bool,
+    keep_uuids: bool,
 ) -> SplitReport:
     """Read one source and put its annotations into buckets.
 
@@ -263,6 +270,8 @@ def split(
         Whether the text of lines that cannot be read is kept.
     keep_confidences : bool
         Whether all confidences are told.
+    keep_uuids : bool
+        Whether buckets hold uuids.
 
     Raises
     ------
@@ -272,7 +281,7 @@ def split(
     report = SplitReport(source, log=BadLines(file="kept" if keep_refused else None))
     with ExitStack() as stack:
         writers = _Writers(folder / source.side, number, stack)
-        for piece in _pieces(source, report):
+        for piece in _pieces(source, report, keep_uuids=keep_uuids):
             report.note(piece.columns, keep_confidences=keep_confidences)
             if piece.table is not None:
                 writers.add_table(piece.table, cuts)
@@ -281,14 +290,14 @@ def split(
     return report
 
 
-def _pieces(source: Source, report: SplitReport) -> Iterator[Piece]:
+def _pieces(source: Source, report: SplitReport, *, keep_uuids: bool) -> Iterator[Piece]:
     if source.path.endswith(".parquet"):
         for table in _batches(Path(source.path)):
             yield read_table(table)
         return
     for block in source.blocks():
         report.lines = block.first_line + block.text.count(b"\n") - 1
-        yield from pieces_of(block, report.log)
+        yield from pieces_of(block, report.log, with_uuids=keep_uuids)
 
 
 class _Writers:
