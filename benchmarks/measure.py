@@ -100,7 +100,7 @@ class Report:
     def markdown(self) -> str:
         header = HEADER if self.rows and isinstance(self.rows[0], Row) else ["part", "processor time", "share"]
         notes = "".join(f"\n{note}\n" for note in self.notes)
-        return f"### {self.title}\n\n{_table(header, [row.cells() for row in self.rows])}{notes}"
+        return f"### {self.title}\n\n{table(header, [row.cells() for row in self.rows])}{notes}"
 
     def as_dict(self) -> dict[str, Any]:
         rows = [
@@ -110,7 +110,7 @@ class Report:
         return {"title": self.title, "rows": rows, "notes": self.notes}
 
 
-def _table(header: list[str], rows: list[list[str]]) -> str:
+def table(header: list[str], rows: list[list[str]]) -> str:
     widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
     lines = [header, ["-" * width for width in widths], *rows]
     return "".join(f"| {' | '.join(map(str.ljust, line, widths))} |\n" for line in lines)

@@ -20,10 +20,10 @@ PARTS = {
     "join": ["labelmetrics.kernels.comparison.join"],
     "pairs and overlaps": ["labelmetrics.kernels.comparison.candidate_pairs"],
     "matching and counts": ["labelmetrics.kernels.comparison.tally"],
-    "digests of the input": ["labelmetrics.evaluation.digest"],
+    "digests of the input": ["labelmetrics.evaluation.digests"],
     "columns of metrics": ["labelmetrics.evaluation.metric_columns"],
     "lines": ["labelmetrics.evaluation.lines_of"],
-    "write": ["labelmetrics.evaluation.write_chunks"],
+    "write": ["labelmetrics.evaluation.write_metric_lines"],
 }
 """The functions whose time is taken, by the names under which they are called."""
 

@@ -27,6 +27,7 @@ from benchmarks import (
     label_maps,
     mask_overlaps,
     objects_to_metrics,
+    parse_and_dump,
     parts,
 )
 from benchmarks.measure import Disagreement, Report
@@ -40,6 +41,7 @@ COMPARISONS: dict[str, Callable[..., Report]] = {
     "mask-overlaps": mask_overlaps.run,
     **{name: partial(objects_to_metrics.run, name) for name in objects_to_metrics.SETS},
     "label-maps": label_maps.run,
+    "parse-and-dump": parse_and_dump.run,
     "parts": parts.run,
     "parts-keys": partial(parts.run, confidences=10),
 }
