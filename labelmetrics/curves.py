@@ -7,17 +7,15 @@ confusion matrices follow: only so is the curve at a confidence that of the pred
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 from itertools import compress
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
 from labelmetrics.errors import SettingError
 from labelmetrics.frame import need_pandas
 from labelmetrics.kernels.batch import Bools, Floats, Ints
-from labelmetrics.kernels.curves import AREAS, Detections, coco_curves, match, summarize
-from labelmetrics.kernels.dense import crowded_cells
+from labelmetrics.kernels.curves import AREAS, coco_curves, match, numbers, summarize
 from labelmetrics.kernels.thresholds import read_thresholds
 from labelmetrics.words import near
 
@@ -331,54 +329,21 @@ def calibration(evaluation: Evaluation, feature: str | None = None, *, iou: floa
 
 
 class _Found:
-    """The objects and pairs of an evaluation as detections."""
+    """The detections of an evaluation, of all features or of one."""
 
     def __init__(self, evaluation: Evaluation, feature: str | None, *, objects_first: bool = False) -> None:
         results = evaluation.results
         if feature is not None and feature not in results.features:
             raise SettingError(f"there is no feature {feature!r} in this evaluation{near(feature, results.features)}")
-        self.features = results.features if feature is None else [feature]
-        if feature is None and objects_first and not results.is_classification.all():
-            self.features = list(compress(results.features, ~results.is_classification))
-        self._evaluation = evaluation
-
-    @cached_property
-    def detections(self) -> Detections:
-        """Ground truths and predictions of the chosen features, and those pairs of them that overlap."""
-        objects, pairs = self._evaluation.objects, self._evaluation.pairs
-        category = _codes(objects, "feature", self.features)
-        image = _codes(objects, "data_row", _in_order(self._evaluation.results.rows))
-        is_truth = _codes(objects, "side", ["ground_truth", "prediction"]) == 0
-        order = objects.column("order").fill_null(-1).to_numpy()
-        # Where positions in the input mean something, they come before the order of the table.
-        truth, guess = (
-            at[np.argsort(order[at], kind="stable")]
-            for at in (np.flatnonzero((category >= 0) & (is_truth == side)) for side in (True, False))
-        )
-        same = pairs.filter(pairs.column("same_feature"))
-        first, second = (same.column(side).to_numpy() for side in ("ground_truth", "prediction"))
-        number = objects.column("object").to_numpy()
-        place = np.full(max(one.max(initial=-1) for one in (number, first, second)) + 1, -1)
-        for side in (truth, guess):
-            place[number[side]] = np.arange(len(side))
-        crowd_overlap = same.column("crowd_overlap").to_numpy()
-        overlap = np.where(np.isnan(crowd_overlap), same.column("overlap").to_numpy(), crowd_overlap)
-        keep = np.flatnonzero((place[first] >= 0) & (place[second] >= 0))
-        score = objects.column("confidence").fill_null(1.0).to_numpy()
-        area = objects.column("area").fill_null(0.0).to_numpy()
-        return Detections(
-            category=category[guess],
-            image=image[guess],
-            score=score[guess],
-            area=area[guess],
-            truth_category=category[truth],
-            truth_image=image[truth],
-            truth_area=area[truth],
-            crowd=objects.column("crowd").to_numpy()[truth],
-            detection=place[second[keep]],
-            truth=place[first[keep]],
-            overlap=overlap[keep],
-        )
+        chosen = np.ones(len(results.features), bool)
+        if feature is not None:
+            chosen = np.array(results.features, object) == feature
+        elif objects_first and not results.is_classification.all():
+            chosen = ~results.is_classification
+        self.features = list(compress(results.features, chosen))
+        self.rows, place = _in_order(results.rows)
+        self.detections = evaluation.detections.renumbered(place, numbers(chosen))
+        self._settings = evaluation.manifest.settings
 
     def outcome(self, threshold: float) -> _Outcome:
         """Let all predictions choose at one threshold."""
@@ -397,25 +362,14 @@ class _Found:
 
     def _check_pairs(self, threshold: float) -> None:
         """Refuse cells so crowded that not all of their pairs are kept, unless those are that decide here."""
-        settings = self._evaluation.manifest.settings
-        if settings.matching == "coco" and threshold in settings.iou:
+        if self._settings.matching == "coco" and threshold in self._settings.iou:
             return
-        objects = self._evaluation.objects
-        places = objects.column("place").combine_chunks().cast("string").dictionary_encode()
-        parts = [
-            _codes(objects, "feature", self.features),
-            _codes(objects, "data_row", self._evaluation.results.rows),
-            places.indices.fill_null(-1).to_numpy(zero_copy_only=False) + 1,
-        ]
-        cell = (parts[1] * len(self.features) + parts[0]) * (len(places.dictionary) + 1) + parts[2]
-        is_truth = _codes(objects, "side", ["ground_truth", "prediction"]) == 0
-        chosen = parts[0] >= 0
-        crowded = crowded_cells(*(np.sort(cell[chosen & (is_truth == side)]) for side in (True, False)))
-        if len(crowded):
-            row = self._evaluation.results.rows[int(crowded[0]) // (len(places.dictionary) + 1) // len(self.features)]
+        thinned = self.detections.image[self.detections.thinned]
+        if len(thinned):
             raise SettingError(
-                f"data row {row} has so many annotations of one feature that only those pairs of them are kept that "
-                f'decide matches: for this curve, evaluate with matching="coco" and iou={threshold:g}'
+                f"data row {self.rows[thinned.min()]} has so many annotations of one feature that only those pairs of "
+                f'them are kept that decide matches: for this curve, evaluate with matching="coco" and '
+                f"iou={threshold:g}"
             )
 
 
@@ -454,16 +408,14 @@ def _curve(name: str, ground_truths: int, score: Floats, hit: Bools, ignored: Bo
     return ConfidenceCurve(name, ground_truths, score[last], tp[last], last + 1 - tp[last])
 
 
-def _codes(table: Any, name: str, values: list[str]) -> Ints:
-    """Index of each row's text in ``values``, -1 where it is not there."""
-    lookup = {value: code for code, value in enumerate(values)}
-    column = table.column(name).combine_chunks()
-    encoded = column if hasattr(column, "dictionary") else column.dictionary_encode()
-    known = np.array([lookup.get(value, -1) for value in encoded.dictionary.to_pylist()], np.int64)
-    codes: Ints = known[encoded.indices.to_numpy(zero_copy_only=False)]
-    return codes
+def _in_order(rows: list[str]) -> tuple[list[str], Ints]:
+    """Data rows in the order that settles ties, and the place of each in it.
 
-
-def _in_order(rows: list[str]) -> list[str]:
-    """Data rows in the order that settles ties: by number where all keys are numbers, as COCO's image ids are."""
-    return sorted(rows, key=int) if all(row.isdecimal() for row in rows) else rows
+    They go by number where all keys are numbers, as COCO's image ids are.
+    """
+    order = (
+        sorted(range(len(rows)), key=lambda at: int(rows[at])) if all(map(str.isdecimal, rows)) else range(len(rows))
+    )
+    place = np.empty(len(rows), np.int64)
+    place[list(order)] = np.arange(len(rows))
+    return [rows[at] for at in order], place

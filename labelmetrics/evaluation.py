@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import compress, groupby
@@ -20,6 +21,7 @@ from labelmetrics.formats.custom_metrics import check_custom, check_values, key_
 from labelmetrics.formats.data_rows import SPLITS, Missing, Rows, check_missing, diagonals, settle
 from labelmetrics.formats.evaluation_tables import (
     counts_table,
+    detections_of_tables,
     iou_table,
     objects_table,
     pairs_table,
@@ -48,6 +50,7 @@ from labelmetrics.kernels.batch import Bools, Columns, DataRowKey
 from labelmetrics.kernels.buffer import DEFAULT_BUFFER, Buffer, check_buffer
 from labelmetrics.kernels.comparison import Comparison, check_rules, compare
 from labelmetrics.kernels.counts import Matching
+from labelmetrics.kernels.curves import Detections, numbers
 from labelmetrics.kernels.digest import digests
 from labelmetrics.kernels.miou import Masks
 from labelmetrics.kernels.results import Results
@@ -382,6 +385,11 @@ class Evaluation:
     def results(self) -> Results:
         """Counts and mean overlaps of every data row, feature and subclass, as arrays."""
         return self._tables.results
+
+    @property
+    def detections(self) -> Detections:
+        """Ground truths, predictions and the pairs of them, as arrays: what curves are made of."""
+        return self._tables.detections
 
     @cached_property
     def _rows(self) -> list[str]:
@@ -751,10 +759,13 @@ class Evaluation:
 
 
 class _Tables(Protocol):
-    """Where results and the tables of objects and pairs come from."""
+    """Where results, detections and the tables of objects and pairs come from."""
 
     @property
     def results(self) -> Results: ...
+
+    @property
+    def detections(self) -> Detections: ...
 
     @property
     def objects(self) -> pa.Table: ...
@@ -774,6 +785,10 @@ class _Compared:
     ) -> None:
         self.results = results
         self._comparison, self._columns, self._ordered = comparison, columns, ordered
+
+    @cached_property
+    def detections(self) -> Detections:
+        return Detections.of(self._comparison, self._ordered)
 
     @cached_property
     def objects(self) -> pa.Table:
@@ -796,7 +811,7 @@ class _Stored:
     @cached_property
     def results(self) -> Results:
         manifest = self._manifest
-        try:
+        with self._must_fit():
             return results_of_tables(
                 read_table(self._path, "counts"),
                 read_table(self._path, "iou"),
@@ -806,6 +821,16 @@ class _Stored:
                 subclasses=manifest.subclasses,
                 grid=Grid(tuple(manifest.settings.iou), tuple(manifest.confidence_keys)),
             )
+
+    @cached_property
+    def detections(self) -> Detections:
+        with self._must_fit():
+            return detections_of_tables(self.objects, self.pairs, rows=self._rows, features=self._manifest.features)
+
+    @contextmanager
+    def _must_fit(self) -> Iterator[None]:
+        try:
+            yield
         except (KeyError, ValueError, IndexError) as error:
             raise InputError(f"{self._path}: its tables do not fit together: {error}") from error
 
@@ -832,6 +857,11 @@ class _Sliced:
     @cached_property
     def results(self) -> Results:
         return self._whole.results.of_rows(self._keep)
+
+    @cached_property
+    def detections(self) -> Detections:
+        features = np.isin(np.array(self._whole.results.features, object), np.array(self.results.features, object))
+        return self._whole.detections.renumbered(numbers(self._keep), numbers(features))
 
     @cached_property
     def _both(self) -> tuple[pa.Table, pa.Table]:

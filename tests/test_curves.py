@@ -7,7 +7,10 @@ import tempfile
 from pathlib import Path
 from xml.etree import ElementTree
 
+import datasets
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, strategies as st
 from pycocotools.coco import COCO
@@ -15,7 +18,7 @@ from pycocotools.cocoeval import COCOeval
 
 import labelmetrics as lm
 from labelmetrics import average_precision, best_confidence, calibration, f1_curve, precision_recall
-from labelmetrics.errors import SettingError
+from labelmetrics.errors import InputError, SettingError
 
 PUBLISHED = {
     "bbox": "0.504581 0.696973 0.572982 0.585626 0.519400 0.501398 "
@@ -109,8 +112,13 @@ def test_files_give_the_numbers_of_pycocotools(truths, guesses, chosen):
         for path, content in zip(files, (dataset, guesses), strict=True):
             path.write_text(json.dumps(content))
         evaluation = lm.evaluate(*files)
+        evaluation.save(Path(folder, "x.lmeval"))
+        saved = lm.load(Path(folder, "x.lmeval"))
         coco = COCO(files[0])
-        for part, images in ((evaluation, [2, 9, 10, 31]), (evaluation.slice(map(str, chosen)), sorted(chosen))):
+        for part, images in (
+            *((one, [2, 9, 10, 31]) for one in (evaluation, saved)),
+            *((one.slice(map(str, chosen)), sorted(chosen)) for one in (evaluation, saved)),
+        ):
             judge = COCOeval(coco, coco.loadRes(json.loads(json.dumps(guesses))), "bbox")
             judge.params.imgIds = images
             judge.evaluate()
@@ -122,6 +130,41 @@ def test_files_give_the_numbers_of_pycocotools(truths, guesses, chosen):
                 own = judge.eval["precision"][:, :, int(name[-1]) - 1, 0, 2]
                 own = own[own > -1].mean() if (own > -1).any() else -1
                 assert average_precision(part, feature=name)["AP"] == pytest.approx(own, abs=1e-9), category
+
+
+@pytest.mark.parametrize("matching", ["platform", "coco"])
+def test_saved_evaluations_have_the_same_curves(tmp_path, matching):
+    """Objects and answers of all kinds, whole and in slices: from the comparison and from the tables."""
+    for seed in range(4):
+        sides = datasets.dataset(seed, coarse=True, scored=True, rows=8)
+        if seed % 2:
+            # Their order means nothing, that of labels settles ties.
+            sides = map(datasets.lines_of, sides)
+        evaluation = lm.evaluate(*sides, buffer=5.0, matching=matching)
+        evaluation.save(tmp_path / f"{seed}.lmeval")
+        saved = lm.load(tmp_path / f"{seed}.lmeval")
+        rows = evaluation.results.rows
+        for part in (rows, rows[1::2], rows[:1], []):
+            one, two = evaluation.slice(part), saved.slice(part)
+            assert average_precision(one) == average_precision(two)
+            assert best_confidence(one) == best_confidence(two)
+            for feature in (None, *one.results.features):
+                assert average_precision(one, feature=feature, iou=0.3) == average_precision(
+                    two, feature=feature, iou=0.3
+                )
+                assert precision_recall(one, feature).to_pandas().equals(precision_recall(two, feature).to_pandas())
+                np.testing.assert_equal(calibration(one, feature).ece, calibration(two, feature).ece)
+
+
+@pytest.mark.parametrize(("table", "name"), [("objects", "feature"), ("objects", "data_row"), ("pairs", "prediction")])
+def test_tables_that_do_not_fit_together_are_told(small, tmp_path, table, name):
+    small.save(tmp_path / "x.lmeval")
+    file = tmp_path / "x.lmeval" / f"{table}.parquet"
+    content = pq.read_table(file)
+    wrong = pa.array([99 if table == "pairs" else "unknown"] * len(content), content.schema.field(name).type)
+    pq.write_table(content.set_column(content.column_names.index(name), name, wrong), file)
+    with pytest.raises(InputError, match=r"x\.lmeval: its tables do not fit together"):
+        average_precision(lm.load(tmp_path / "x.lmeval"))
 
 
 def test_one_overlap_is_the_part_of_the_whole(shared):

@@ -11,9 +11,11 @@ from numpy.typing import NDArray
 
 from labelmetrics.kernels.batch import Bools, Coded, Columns, Floats, Ints, Kind, Shapes
 from labelmetrics.kernels.comparison import Comparison
-from labelmetrics.kernels.dense import union
+from labelmetrics.kernels.curves import Detections, crowd_overlap
+from labelmetrics.kernels.dense import crowded_cells, union
 from labelmetrics.kernels.join import Side
-from labelmetrics.kernels.overlap import Overlaps, box_area
+from labelmetrics.kernels.matching import stable_order
+from labelmetrics.kernels.overlap import areas_of
 from labelmetrics.kernels.pairs import Pairs
 from labelmetrics.kernels.results import Groups, Results
 from labelmetrics.kernels.thresholds import Grid, threshold_name
@@ -81,7 +83,7 @@ def objects_table(
             for corner, name in enumerate(("left", "top", "right", "bottom"))
         },
         "geometry": pa.array([g for side in sides for g in _geometry(side, batch.shapes)], pa.binary()),
-        "area": _numbers(np.concatenate([_areas(side, batch.shapes) for side in sides])),
+        "area": _numbers(np.concatenate([areas_of(side, batch.shapes) for side in sides])),
         "crowd": pa.array(both(lambda side: side.crowd)),
         "uuid": pa.array(uuid, pa.string()),
         "order": pa.array(both(lambda side: side.position), mask=~np.repeat(ordered, n)),
@@ -141,7 +143,7 @@ def pairs_table(comparison: Comparison) -> pa.Table:
             "prediction": number[len(batch.ground_truth) + pairs.second],
             "overlap": pairs.overlap,
             "same_feature": batch.ground_truth.feature[pairs.first] == batch.prediction.feature[pairs.second],
-            "crowd_overlap": _numbers(_crowd_overlap(comparison, pairs.first, pairs.second)),
+            "crowd_overlap": _numbers(crowd_overlap(comparison, pairs)),
         }
     )
 
@@ -158,30 +160,6 @@ def _questions(comparison: Comparison, columns: tuple[Columns, Columns]) -> Code
     # Sorted, so that the order of lines cannot be seen.
     values, codes = np.unique(np.array(column.values, object), return_inverse=True)
     return Coded(np.append(codes, -1)[column.codes], values.tolist())
-
-
-def _crowd_overlap(comparison: Comparison, first: Ints, second: Ints) -> Floats:
-    crowd = np.flatnonzero(comparison.batch.ground_truth.crowd[first])
-    overlap = np.full(len(first), np.nan)
-    if len(crowd):
-        overlap[crowd] = Overlaps(comparison.batch, comparison.buffer, coco_crowd=True).of(first[crowd], second[crowd])
-    return overlap
-
-
-def _areas(side: Side, shapes: Shapes) -> Floats:
-    """Area of each annotation: as given, else that of its shape; NaN where it has none."""
-    import shapely
-    from pycocotools import mask as coco
-
-    area = side.area.copy()
-    unknown = np.isnan(area)
-    box = unknown & (side.kind == Kind.BOX)
-    area[box] = box_area(side.box[box])
-    polygon = unknown & (side.kind == Kind.POLYGON)
-    area[polygon] = shapely.area(shapes.geometries[side.shape[polygon]])
-    mask = np.flatnonzero(unknown & (side.kind == Kind.MASK))
-    area[mask] = [float(coco.area(shapes.masks[index])) for index in side.shape[mask].tolist()]
-    return area
 
 
 def _numbers(values: Floats) -> Any:
@@ -387,15 +365,6 @@ def results_of_tables(
     """
     import pyarrow as pa
 
-    def codes(table: pa.Table, name: str, values: list[str]) -> Ints:
-        lookup = {value: code for code, value in enumerate(values)}
-        column = table.column(name).combine_chunks()
-        if hasattr(column, "dictionary"):
-            known = np.array([*(lookup[value] for value in column.dictionary.to_pylist()), -1], np.int64)
-            found: Ints = known[column.indices.fill_null(-1).to_numpy(zero_copy_only=False)]
-            return found
-        return np.array([-1 if v is None else lookup[v] for v in column.to_pylist()], np.int64)
-
     times, levels = len(grid.thresholds), grid.n_levels
     n = len(counts) // (times * levels)
     given = counts.select(["iou", "confidence"]).slice(0, times * levels).to_pylist()
@@ -409,9 +378,9 @@ def results_of_tables(
     head = counts.select(["data_row", "feature", "subclass"]).take(pa.array(np.arange(n) * times * levels))
     overlaps = iou.column("miou").cast("float64").fill_null(np.nan).to_numpy().reshape(n, levels).T
     both = Groups(
-        row=codes(head, "data_row", rows),
-        feature=codes(head, "feature", features),
-        subclass=codes(head, "subclass", subclasses),
+        row=_codes(head, "data_row", rows),
+        feature=_codes(head, "feature", features),
+        subclass=_codes(head, "subclass", subclasses),
         n_truth=numbers("ground_truths")[0, 0],
         n_guess=numbers("predictions")[0],
         tp=numbers("tp"),
@@ -427,6 +396,58 @@ def results_of_tables(
         grid=grid,
         by_feature=both.take(both.subclass < 0),
         by_subclass=both.take(both.subclass >= 0),
+    )
+
+
+def _codes(table: pa.Table, name: str, values: Sequence[str]) -> Ints:
+    """Index of each row's text in ``values``, which must hold it; -1 is null."""
+    lookup = {value: code for code, value in enumerate(values)}
+    column = table.column(name).combine_chunks()
+    if not hasattr(column, "dictionary"):
+        column = column.dictionary_encode()
+    known = np.array([*(lookup[value] for value in column.dictionary.to_pylist()), -1], np.int64)
+    found: Ints = known[column.indices.fill_null(-1).to_numpy(zero_copy_only=False)]
+    return found
+
+
+def detections_of_tables(objects: pa.Table, pairs: pa.Table, *, rows: list[str], features: list[str]) -> Detections:
+    """The detections of the comparison that :func:`objects_table` and :func:`pairs_table` were made from.
+
+    Raises
+    ------
+    KeyError, IndexError
+        The tables do not fit together.
+    """
+    side, row, feature = (
+        _codes(objects, name, values) for name, values in (("side", SIDES), ("data_row", rows), ("feature", features))
+    )
+    places = objects.column("place").combine_chunks().cast("string").dictionary_encode()
+    place = places.indices.fill_null(-1).to_numpy(zero_copy_only=False) + 1
+    cell = (row * len(features) + feature) * (len(places.dictionary) + 1) + place
+    order = objects.column("order").fill_null(-1).to_numpy()
+    # Where positions in the input mean something, they come before the order of the table.
+    truth, guess = (at[stable_order(order[at])] for at in (np.flatnonzero(side == 0), np.flatnonzero(side == 1)))
+    number = objects.column("object").to_numpy()
+    position = np.zeros(number.max(initial=-1) + 1, np.int64)
+    for one in (truth, guess):
+        position[number[one]] = np.arange(len(one))
+    same = pairs.filter(pairs.column("same_feature"))
+    area = objects.column("area").fill_null(0.0).to_numpy()
+    crowded = crowded_cells(np.sort(cell[truth]), np.sort(cell[guess]))
+    over_crowd = same.column("crowd_overlap").to_numpy()
+    return Detections(
+        category=feature[guess],
+        image=row[guess],
+        score=objects.column("confidence").fill_null(1.0).to_numpy()[guess],
+        area=area[guess],
+        thinned=np.isin(cell[guess], crowded),
+        truth_category=feature[truth],
+        truth_image=row[truth],
+        truth_area=area[truth],
+        crowd=objects.column("crowd").to_numpy()[truth],
+        detection=position[same.column("prediction").to_numpy()],
+        truth=position[same.column("ground_truth").to_numpy()],
+        overlap=np.where(np.isnan(over_crowd), same.column("overlap").to_numpy(), over_crowd),
     )
 
 

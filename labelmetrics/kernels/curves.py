@@ -6,13 +6,18 @@ category choose in falling score; ties of score keep the order of images, then o
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from labelmetrics.kernels.batch import Bools, Floats, Ints
+from labelmetrics.kernels.comparison import Comparison
+from labelmetrics.kernels.dense import crowded_cells
 from labelmetrics.kernels.matching import stable_order
+from labelmetrics.kernels.overlap import Overlaps, areas_of
+from labelmetrics.kernels.pairs import Pairs
 
 THRESHOLDS = tuple(np.linspace(0.5, 0.95, 10).round(2).tolist())
 RECALLS = np.linspace(0.0, 1.0, 101)
@@ -32,7 +37,9 @@ class Detections:
     category, image : ndarray of int64, shape (n,)
         Of each detection; ``image`` counts in the order that settles ties.
     score, area : ndarray of float64, shape (n,)
-        Confidence and area of each detection; detections stand in their order within the image.
+        Confidence, not negative, and area of each detection; detections stand in their order within the image.
+    thinned : ndarray of bool, shape (n,)
+        Detections of cells so crowded that not all of their pairs are kept (:mod:`labelmetrics.kernels.dense`).
     truth_category, truth_image : ndarray of int64, shape (m,)
         Of each ground truth.
     truth_area : ndarray of float64, shape (m,)
@@ -49,6 +56,7 @@ class Detections:
     image: Ints
     score: Floats
     area: Floats
+    thinned: Bools
     truth_category: Ints
     truth_image: Ints
     truth_area: Floats
@@ -57,6 +65,77 @@ class Detections:
     truth: Ints
     overlap: Floats
 
+    @classmethod
+    def of(cls, comparison: Comparison, ordered: Sequence[bool]) -> Detections:
+        """All that was compared; images and categories are the data rows and features of the batch.
+
+        Where a side is ``ordered``, its positions in the input come before the order of the batch.
+        """
+        batch, pairs = comparison.batch, comparison.pairs
+        sides = (batch.ground_truth, batch.prediction)
+        first, second = sides
+        cells = [batch.cell(side) for side in sides]
+        areas = (areas_of(side, batch.shapes) for side in sides)
+        truth_area, area = (np.where(np.isnan(own), 0.0, own) for own in areas)
+        over_crowd = crowd_overlap(comparison, pairs)
+        found = cls(
+            category=second.feature,
+            image=second.row,
+            score=np.where(np.isnan(second.confidence), 1.0, second.confidence),
+            area=area,
+            thinned=np.isin(cells[1], crowded_cells(*cells)),
+            truth_category=first.feature,
+            truth_image=first.row,
+            truth_area=truth_area,
+            crowd=first.crowd,
+            detection=pairs.second,
+            truth=pairs.first,
+            overlap=np.where(np.isnan(over_crowd), pairs.overlap, over_crowd),
+        )
+        if not any(ordered):
+            return found
+        return found.take(
+            *(
+                stable_order(side.position) if by_position else np.arange(len(side))
+                for side, by_position in zip(sides, ordered, strict=True)
+            )
+        )
+
+    def take(self, truth: Ints, detection: Ints) -> Detections:
+        """Some ground truths and detections by their indices, in that order, and the pairs between them."""
+        places = []
+        for index, n in ((truth, len(self.crowd)), (detection, len(self.score))):
+            place = np.full(n, -1)
+            place[index] = np.arange(len(index))
+            places.append(place)
+        first, second = places[0][self.truth], places[1][self.detection]
+        kept = np.flatnonzero((first >= 0) & (second >= 0))
+        return Detections(
+            category=self.category[detection],
+            image=self.image[detection],
+            score=self.score[detection],
+            area=self.area[detection],
+            thinned=self.thinned[detection],
+            truth_category=self.truth_category[truth],
+            truth_image=self.truth_image[truth],
+            truth_area=self.truth_area[truth],
+            crowd=self.crowd[truth],
+            detection=second[kept],
+            truth=first[kept],
+            overlap=self.overlap[kept],
+        )
+
+    def renumbered(self, images: Ints, categories: Ints) -> Detections:
+        """The same with a new number for each image and category; without those whose number is negative."""
+        truth_image, truth_category = images[self.truth_image], categories[self.truth_category]
+        image, category = images[self.image], categories[self.category]
+        new = replace(self, image=image, category=category, truth_image=truth_image, truth_category=truth_category)
+        if images.min(initial=0) >= 0 and categories.min(initial=0) >= 0:
+            return new
+        return new.take(
+            np.flatnonzero((truth_image >= 0) & (truth_category >= 0)), np.flatnonzero((image >= 0) & (category >= 0))
+        )
+
     def ranked(self, most: int) -> tuple[Detections, Ints]:
         """The detections that count, sorted by category and falling score, and their ranks within image and category.
 
@@ -64,30 +143,34 @@ class Detections:
         """
         n_images = int(max(self.image.max(initial=-1), self.truth_image.max(initial=-1))) + 1
         by_image = stable_order(self.image)
-        by_score = by_image[np.argsort(-self.score[by_image], kind="stable")]
+        # The bits of numbers that are not negative rise with them.
+        by_score = by_image[stable_order(-(self.score[by_image] + 0.0).view(np.int64))]
         group = self.category * n_images + self.image
-        # Integers from here on: a stable sort by group keeps the order of scores.
         order = by_score[stable_order(group[by_score])]
         rank = np.empty(len(order), np.int64)
         rank[order] = _positions(group[order])
         order = by_score[stable_order(self.category[by_score])]
         order = order[rank[order] < most]
-        place = np.full(len(self.score), -1)
-        place[order] = np.arange(len(order))
-        kept = np.flatnonzero(place[self.detection] >= 0)
-        return Detections(
-            category=self.category[order],
-            image=self.image[order],
-            score=self.score[order],
-            area=self.area[order],
-            truth_category=self.truth_category,
-            truth_image=self.truth_image,
-            truth_area=self.truth_area,
-            crowd=self.crowd,
-            detection=place[self.detection[kept]],
-            truth=self.truth[kept],
-            overlap=self.overlap[kept],
-        ), rank[order]
+        return self.take(np.arange(len(self.crowd)), order), rank[order]
+
+
+def numbers(chosen: Bools) -> Ints:
+    """What is chosen numbered from 0, -1 for the rest.
+
+    >>> numbers(np.array([True, False, True])).tolist()
+    [0, -1, 1]
+    """
+    return np.where(chosen, np.cumsum(chosen) - 1, -1)
+
+
+def crowd_overlap(comparison: Comparison, pairs: Pairs) -> Floats:
+    """What COCO takes for the overlap with a crowd: the share of the prediction that lies on it; NaN for the rest."""
+    crowd = np.flatnonzero(comparison.batch.ground_truth.crowd[pairs.first])
+    overlap = np.full(len(pairs), np.nan)
+    if len(crowd):
+        ends = pairs.first[crowd], pairs.second[crowd]
+        overlap[crowd] = Overlaps(comparison.batch, comparison.buffer, coco_crowd=True).of(*ends)
+    return overlap
 
 
 def _positions(group: Ints) -> Ints:
@@ -108,30 +191,47 @@ class Matched:
 
 
 def match(found: Detections, rank: Ints, thresholds: Floats, areas: Floats) -> Matched:
-    """Match at all thresholds and areas, shapes (T,) and (A, 2); ``found`` and ``rank`` as ``ranked`` gives them."""
+    """Match at all thresholds and areas, shapes (T,) and (A, 2).
+
+    ``found`` and ``rank`` are as ``ranked`` gives them, thresholds rise.
+    """
     n, low, high = len(found.score), areas[:, :1], areas[:, 1:]
     ignored_truth = (found.truth_area < low) | (found.truth_area > high) | found.crowd
     limits = np.minimum(thresholds, 1 - 1e-10)
-    near = np.flatnonzero(found.overlap >= limits.min())
+    near = np.flatnonzero(found.overlap >= limits[0])
+    near = near[stable_order(found.truth[near] * n + found.detection[near])]
     detection, truth, overlap = found.detection[near], found.truth[near], found.overlap[near]
-    alone = np.bincount(detection, minlength=n)[detection] == 1
-    alone &= found.crowd[truth] | (np.bincount(truth, minlength=len(found.crowd))[truth] == 1)
-    # A detection and a ground truth that have nobody else are decided by the threshold alone.
-    best = np.full(n, -1.0)
-    best[detection[alone]] = overlap[alone]
-    drops = np.zeros((len(areas), n), bool)
-    drops[:, detection[alone]] = ignored_truth[:, truth[alone]]
-    reaches = best >= limits[:, None]
-    matched = np.repeat(reaches[:, None], len(areas), axis=1)
-    dropped = matched & drops
-    rest = np.flatnonzero(~alone)
-    if len(rest):
-        pairs = detection[rest], truth[rest], overlap[rest]
-        own, *states = _in_turns(*pairs, rank, limits, ignored_truth, found.crowd)
-        matched[:, :, own], dropped[:, :, own] = states
+    # Detections that have but one ground truth are decided at once, if that one has only such detections.
+    only = np.bincount(detection, minlength=n)[detection] == 1
+    torn = np.bincount(truth[~only], minlength=len(found.crowd)) > 0
+    simple = only & (found.crowd[truth] | ~torn[truth])
+    at, own = detection[simple], truth[simple]
+    reached = np.searchsorted(limits, overlap[simple], "right")
+    taken = np.where(found.crowd[own], 0, _highest_before(own, reached))
+    first, end, drops = np.zeros(n, np.int16), np.zeros(n, np.int16), np.zeros((len(areas), n), bool)
+    first[at], end[at], drops[:, at] = taken, reached, ignored_truth[:, own]
+    step = np.arange(len(limits), dtype=np.int16)[:, None]
+    matched = ((first <= step) & (step < end))[:, None]
     off = (found.area < low) | (found.area > high)
-    ignored = np.where(matched, dropped, off)
-    return Matched(hit=matched & ~ignored, ignored=ignored)
+    hit, ignored = matched & ~drops, np.where(matched, drops, off)
+    if not simple.all():
+        pairs = detection[~simple], truth[~simple], overlap[~simple]
+        at, matched, dropped = _in_turns(*pairs, rank, limits, ignored_truth, found.crowd)
+        hit[:, :, at], ignored[:, :, at] = matched & ~dropped, np.where(matched, dropped, off[:, at])
+    return Matched(hit=hit, ignored=ignored)
+
+
+def _highest_before(group: Ints, value: Ints) -> Ints:
+    """Highest of the values that stand before each one in its run of equal groups; 0 for the first.
+
+    >>> _highest_before(np.array([4, 4, 4, 7]), np.array([1, 3, 2, 5])).tolist()
+    [0, 1, 3, 0]
+    """
+    # Values of later runs start above all of earlier ones.
+    floor = np.cumsum(np.diff(group, prepend=-1) != 0) * (int(value.max(initial=0)) + 1)
+    highest = np.maximum.accumulate(floor + value)
+    before: Ints = np.maximum(np.append(0, highest[:-1]) - floor, 0)
+    return before
 
 
 def _in_turns(
@@ -221,52 +321,53 @@ def coco_curves(
     ranges = np.array(list(AREAS.values()) if areas is None else areas)
     ranked, rank = found.ranked(max(most))
     result = match(ranked, rank, limits, ranges)
-    inside = (found.truth_area[:, None] >= ranges[:, 0]) & (found.truth_area[:, None] <= ranges[:, 1])
-    inside &= ~found.crowd[:, None]
-    positives = np.stack(
-        [np.bincount(found.truth_category[column], minlength=n_categories) for column in inside.T], axis=1
-    )
-    precision = np.full((len(limits), len(recalls), n_categories, len(ranges)), -1.0)
-    recall = np.full((len(limits), n_categories, len(ranges), len(most)), -1.0)
-    hit, counts = result.hit, ~result.ignored
-    start = np.searchsorted(ranked.category, np.arange(n_categories))
-    for t, a in np.ndindex(len(limits), len(ranges)):
-        at = np.flatnonzero(hit[t, a])
-        n, own = positives[:, a], ranked.category[at]
-        known = n > 0
-        counting = np.concatenate([[0], np.cumsum(counts[t, a], dtype=np.int32)])
-        counted = counting[at + 1] - counting[start[own]]
-        precision[t][:, known, a] = _precision(own, counted, n, recalls)[known].T
-        for m, limit in enumerate(most):
-            right = np.bincount(own[rank[at] < limit], minlength=n_categories)
-            recall[t, known, a, m] = right[known] / n[known]
-    return Curves(precision=precision, recall=recall)
+    inside = (found.truth_area >= ranges[:, :1]) & (found.truth_area <= ranges[:, 1:]) & ~found.crowd
+    positives = np.stack([np.bincount(found.truth_category[part], minlength=n_categories) for part in inside])
+    # A curve is that of a threshold, area and category.
+    shape = (len(limits), len(ranges), n_categories)
+    flat = (shape[0] * shape[1], len(rank))
+    hit = result.hit.reshape(flat)
+    column = np.repeat(np.arange(flat[0]), np.count_nonzero(hit, axis=1))
+    at = np.flatnonzero(hit) - column * flat[1]
+    own = column * n_categories + ranked.category[at]
+    counting = np.zeros((flat[0], flat[1] + 1), np.int32)
+    np.cumsum(~result.ignored.reshape(flat), axis=1, out=counting[:, 1:])
+    before = counting[:, np.searchsorted(ranked.category, np.arange(n_categories))].ravel()
+    counted = counting[column, at + 1] - before[own]
+    known = np.broadcast_to(positives > 0, shape)
+    precision = np.full((*shape, len(recalls)), -1.0)
+    precision[known] = _precision(own, counted, positives, recalls, len(limits))[known]
+    recall = np.full((*shape, len(most)), -1.0)
+    for m, limit in enumerate(most):
+        right = np.bincount(own[rank[at] < limit], minlength=known.size).reshape(shape)
+        np.divide(right, positives, out=recall[..., m], where=known)
+    return Curves(precision=precision.transpose(0, 3, 2, 1), recall=recall.transpose(0, 2, 1, 3))
 
 
-def _precision(own: Ints, counted: Ints, positives: Ints, recalls: Floats) -> Floats:
-    """Precision of each category at each recall, shape (K, R).
+def _precision(own: Ints, counted: Ints, positives: Ints, recalls: Floats, n_thresholds: int) -> Floats:
+    """Precision of each curve at each recall, shape (T, A, K, R).
 
-    ``own`` is the category of each hit, sorted and by falling score; ``counted`` how many detections of its category
-    count up to it.
+    ``own`` is the curve of each hit, sorted and by falling score; ``counted`` how many detections count on its curve
+    up to it; ``positives`` are the ground truths of each area and category.
     """
-    n = len(positives)
-    hits = np.bincount(own, minlength=n)
+    shape = (n_thresholds, *positives.shape)
+    hits = np.bincount(own, minlength=int(np.prod(shape)))
     first = np.cumsum(hits) - hits
     right = np.arange(1, len(own) + 1) - first[own]
     value = right / (counted + np.spacing(1))
     # The k-th hit is the first at which recall reaches k / positives; ceil may be one off in floating point.
-    k = np.ceil(recalls * positives[:, None])
-    share = positives[:, None].astype(np.float64)
+    share = positives[..., None].astype(np.float64)
+    k = np.ceil(recalls * share)
     with np.errstate(divide="ignore", invalid="ignore"):
         k -= (k - 1) / share >= recalls
         k += k / share < recalls
     k = np.maximum(k, 1).astype(np.int64)
-    reached = k <= hits[:, None]
-    end = (first + hits)[:, None]
-    bounds = np.concatenate([np.minimum(first[:, None] + k - 1, end), end], axis=1)
+    first, hits = first.reshape(*shape, 1), hits.reshape(*shape, 1)
+    bounds = np.concatenate([first + np.minimum(k - 1, hits), first + hits], axis=-1)
     # Highest value between the hits of neighbouring recalls, then from each recall on.
-    between = np.maximum.reduceat(np.append(value, 0.0), bounds.ravel()).reshape(bounds.shape)[:, :-1]
-    highest: Floats = np.maximum.accumulate(np.where(reached, between, 0.0)[:, ::-1], axis=1)[:, ::-1]
+    between = np.maximum.reduceat(np.append(value, 0.0), bounds.ravel()).reshape(bounds.shape)[..., :-1]
+    between = np.where(k <= hits, between, 0.0)
+    highest: Floats = np.maximum.accumulate(between[..., ::-1], axis=-1)[..., ::-1]
     return highest
 
 

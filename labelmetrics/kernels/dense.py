@@ -69,6 +69,8 @@ def crowded_cells(first_code: Ints, second_code: Ints) -> Ints:
     """
     starts = np.flatnonzero(np.diff(first_code, prepend=-1))
     cells, n_first = first_code[starts], np.diff(starts, append=len(first_code))
+    longest = np.diff(np.flatnonzero(np.diff(second_code, prepend=-1)), append=len(second_code)).max(initial=0)
+    cells, n_first = cells[n_first * longest > BAND], n_first[n_first * longest > BAND]
     n_second = np.searchsorted(second_code, cells, "right") - np.searchsorted(second_code, cells, "left")
     crowded: Ints = cells[n_first * n_second > BAND]
     return crowded

@@ -167,15 +167,19 @@ def expand(items: NDArray[Any], counts: Ints) -> tuple[NDArray[Any], Ints]:
 
 
 def stable_order(codes: Ints) -> Ints:
-    """``np.argsort(codes, kind="stable")``, several times faster: integers are sorted, not indices.
+    """``np.argsort(codes, kind="stable")``, several times faster: NumPy counts numbers of 16 bits, digit by digit.
 
     >>> stable_order(np.array([2, 0, 2, 1])).tolist()
     [1, 3, 0, 2]
     """
-    n = len(codes)
-    if not n or max(abs(int(codes.min())), int(codes.max())) >= np.iinfo(np.int64).max // n - 1:
-        return np.argsort(codes, kind="stable")
-    order: Ints = np.sort(codes * n + np.arange(n)) % n
+    if not len(codes):
+        return np.empty(0, np.int64)
+    # Unsigned, the distance from the least code never overflows.
+    rest = codes.view(np.uint64) - codes.min().view(np.uint64)
+    order: Ints = np.argsort(rest.astype(np.uint16), kind="stable")
+    for shift in range(16, int(rest.max()).bit_length(), 16):
+        digit = (rest >> np.uint64(shift)).astype(np.uint16)
+        order = order[np.argsort(digit[order], kind="stable")]
     return order
 
 

@@ -44,6 +44,25 @@ def box_area(box: Floats) -> Floats:
     return (box[:, 2] - box[:, 0]) * (box[:, 3] - box[:, 1])
 
 
+def areas_of(side: Side, shapes: Shapes) -> Floats:
+    """Area of each annotation: as given, else that of its shape; NaN where it has none."""
+    area = side.area.copy()
+    unknown = np.isnan(area)
+    box = unknown & (side.kind == Kind.BOX)
+    area[box] = box_area(side.box[box])
+    polygon = unknown & (side.kind == Kind.POLYGON)
+    if polygon.any():
+        import shapely
+
+        area[polygon] = shapely.area(shapes.geometries[side.shape[polygon]])
+    mask = np.flatnonzero(unknown & (side.kind == Kind.MASK))
+    if len(mask):
+        from pycocotools import mask as coco
+
+        area[mask] = [float(coco.area(shapes.masks[index])) for index in side.shape[mask].tolist()]
+    return area
+
+
 def box_overlap(first: Floats, second: Floats, crowd: Bools | None = None) -> Floats:
     """Intersection over union of boxes; where ``crowd``, over the area of the second (as COCO does).
 

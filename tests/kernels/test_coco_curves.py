@@ -62,6 +62,7 @@ def ours(truths, guesses):
         image=ints(g[0][0] - 1 for g in guesses),
         score=floats(g[2] for g in guesses),
         area=floats(g[1][2] * g[1][3] for g in guesses),
+        thinned=np.zeros(len(guesses), bool),
         truth_category=ints(t[0][1] - 1 for t in truths),
         truth_image=ints(t[0][0] - 1 for t in truths),
         truth_area=floats(t[1][2] * t[1][3] * t[2] for t in truths),

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from labelmetrics.kernels import matching
-from labelmetrics.kernels.matching import expand, greedy, greedy_at_keys, in_turns
+from labelmetrics.kernels.matching import expand, greedy, greedy_at_keys, in_turns, stable_order
 
 
 def one_by_one(pairs: list[tuple[int, int, float]]) -> list[bool]:
@@ -142,3 +142,9 @@ def test_in_turns_is_cocos_rule(groups: list[tuple[Any, list[bool], float]]) -> 
     first, second, overlap, turn, ignored = (np.concatenate(column) for column in zip(*parts, strict=True))
     matched = in_turns(first, second, overlap, turn=turn, ignored=ignored, threshold=threshold)
     assert sorted(zip(first[matched].tolist(), second[matched].tolist(), strict=True)) == sorted(expected)
+
+
+@given(st.lists(st.integers(-(2**63), 2**63 - 1) | st.integers(-3, 3) | st.sampled_from([2**16, 2**32, 2**48])))
+def test_stable_order(values: list[int]) -> None:
+    codes = np.array(values, np.int64)
+    assert stable_order(codes).tolist() == np.argsort(codes, kind="stable").tolist()
