@@ -1,4 +1,4 @@
-"""What one annotation and one pair cost, for each geometry: a model with two numbers, and how well it foretells a third.
+"""What one annotation and one pair cost, for each geometry: a model of two numbers, and how well it foretells a third.
 
     python -m benchmarks.cost_model [--only NAME] [--repeat 3] [--scale 1.0] [--markdown FILE]
 

@@ -280,7 +280,7 @@ def settle(
     check_missing(missing_ground_truth, missing_predictions)
     kind = kind or kind_of(ground_truth.key_kinds, prediction.key_kinds, table)
     lookup = _lookup(table, kind)
-    sides = [_Keyed.of(side, lookup, kind, table is not None) for side in (ground_truth, prediction)]
+    sides = [_Keyed.of(side, lookup, kind) for side in (ground_truth, prediction)]
     listed = set(table.column(kind).to_pylist()) if table is not None else set()
     labelled, predicted = sides[0].named | listed, sides[1].named
     keys = labelled | predicted
@@ -335,16 +335,12 @@ def _has_null(table: pa.Table, kind: str) -> bool:
     return bool(table.column(kind).null_count)
 
 
-def _lookup(table: pa.Table | None, kind: str) -> dict[DataRowKey, str]:
+def _lookup(table: pa.Table | None, kind: str) -> dict[str, dict[str, str]]:
+    """Keys of one kind by those of each kind."""
     if table is None:
         return {}
     targets = table.column(kind).to_pylist()
-    return {
-        DataRowKey(source, key): target
-        for source in ("id", "globalKey")
-        for key, target in zip(table.column(source).to_pylist(), targets, strict=True)
-        if key is not None
-    }
+    return {source: dict(zip(table.column(source).to_pylist(), targets, strict=True)) for source in ("id", "globalKey")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -366,10 +362,10 @@ class _Keyed:
     named: set[str]
 
     @classmethod
-    def of(cls, columns: Columns, lookup: Mapping[DataRowKey, str], kind: str, has_table: bool) -> _Keyed:
+    def of(cls, columns: Columns, lookup: Mapping[str, Mapping[str, str]], kind: str) -> _Keyed:
         def key_of(key: DataRowKey) -> str:
             # A row that the table does not know keeps its key if that is of the right kind.
-            found = lookup.get(key)
+            found = lookup[key.kind].get(key.value) if lookup else None
             if found is None:
                 if key.kind != kind:
                     raise DataRowError(
@@ -380,7 +376,7 @@ class _Keyed:
             return found
 
         values = columns.data_row.values
-        if has_table:
+        if lookup:
             texts = list(map(key_of, values))
         else:
             texts = values.texts if isinstance(values, DataRowKeys) else [key.value for key in values]

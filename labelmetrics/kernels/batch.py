@@ -103,7 +103,11 @@ class Coded:
 
     def map(self, function: Callable[[Any], Hashable]) -> Coded:
         """Apply ``function`` once per distinct value; null stays null, ``None`` becomes null."""
-        mapped = Coded.of(function(value) for value in self.values)
+        values = [function(value) for value in self.values]
+        distinct = set(values)
+        if len(distinct) == len(values) and None not in distinct:
+            return Coded(self.codes, values)
+        mapped = Coded.of(values)
         return Coded(np.append(mapped.codes, -1)[self.codes], mapped.values)
 
     def decode(self) -> list[Any]:

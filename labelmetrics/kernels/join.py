@@ -19,7 +19,7 @@ from labelmetrics.kernels.batch import (
     Shapes,
     concat_shapes,
 )
-from labelmetrics.kernels.matching import stable_order
+from labelmetrics.kernels.matching import float_codes, stable_order
 from labelmetrics.kernels.vocabulary import AnswerNames, Names, NestedItem, Vocabulary
 
 
@@ -234,8 +234,8 @@ class _Order:
     def sort(self, cell: Ints) -> Ints:
         """Positions in canonical order."""
         left = self.columns.box[:, 0]
-        by_left = np.argsort(left)
-        order = by_left[stable_order(cell[by_left])]
+        order = stable_order(float_codes(left))
+        order = order[stable_order(cell[order])]
         # Ties of the first number are rare; only they are compared in full.
         same = ~_run_starts(cell[order], left[order])
         if not same.any():
@@ -246,7 +246,6 @@ class _Order:
         confidence = self.columns.confidence[index]
         refined = np.lexsort(
             (
-                index,
                 _ranks([uuid or "" for uuid in self.columns.uuid[index].tolist()]),
                 _ranks([tuple(sorted(self.nested_sets[code])) for code in self.nested[index].tolist()]),
                 self.columns.area[index],

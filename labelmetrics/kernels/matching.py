@@ -54,8 +54,9 @@ def greedy(first: Ints, second: Ints, overlap: Floats) -> Bools:
 
 def _falling(first: Ints, second: Ints, overlap: Floats) -> Ints:
     """Order in which pairs are matched."""
-    order: Ints = np.lexsort((second, first, -overlap))
-    return order
+    order = stable_order(second)
+    order = order[stable_order(first[order])]
+    return order[stable_order(-float_codes(overlap[order]))]
 
 
 def _best_first(one: Ints, two: Ints) -> Ints:
@@ -181,6 +182,17 @@ def stable_order(codes: Ints) -> Ints:
         digit = (rest >> np.uint64(shift)).astype(np.uint16)
         order = order[np.argsort(digit[order], kind="stable")]
     return order
+
+
+def float_codes(values: Floats) -> Ints:
+    """Integers in the order of the numbers, none of them NaN; equal ones for equal numbers.
+
+    >>> np.argsort(float_codes(np.array([0.5, -2.0, -0.5, 0.0]))).tolist()
+    [1, 2, 3, 0]
+    """
+    # The bits of positive numbers rise with them, those of negative ones fall; adding 0.0 makes 0.0 of -0.0.
+    bits = (values + 0.0).view(np.int64)
+    return bits ^ (bits >> 63 & np.iinfo(np.int64).max)
 
 
 def in_turns(first: Ints, second: Ints, overlap: Floats, *, turn: Ints, ignored: Bools, threshold: float) -> Bools:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from labelmetrics.kernels import matching
-from labelmetrics.kernels.matching import expand, greedy, greedy_at_keys, in_turns, stable_order
+from labelmetrics.kernels.matching import expand, float_codes, greedy, greedy_at_keys, in_turns, stable_order
 
 
 def one_by_one(pairs: list[tuple[int, int, float]]) -> list[bool]:
@@ -148,3 +148,10 @@ def test_in_turns_is_cocos_rule(groups: list[tuple[Any, list[bool], float]]) -> 
 def test_stable_order(values: list[int]) -> None:
     codes = np.array(values, np.int64)
     assert stable_order(codes).tolist() == np.argsort(codes, kind="stable").tolist()
+
+
+@given(st.lists(st.floats(allow_nan=False) | st.sampled_from([0.0, -0.0, 0.5, -0.5])))
+def test_float_codes(values: list[float]) -> None:
+    numbers = np.array(values, np.float64)
+    assert stable_order(float_codes(numbers)).tolist() == np.argsort(numbers, kind="stable").tolist()
+    assert stable_order(-float_codes(numbers)).tolist() == np.argsort(-numbers, kind="stable").tolist()
