@@ -350,14 +350,14 @@ class _Found:
         self._check_pairs(threshold)
         found = self.detections
         ranked, rank = found.ranked(max(len(found.score), 1))
-        result = match(ranked, rank, np.array([threshold]), np.array([AREAS["all"]]))
+        hit, ignored = match(ranked, rank, np.array([threshold]), np.array([AREAS["all"]])).whole()
         return _Outcome(
             features=self.features,
             positives=np.bincount(found.truth_category[~found.crowd], minlength=len(self.features)),
             category=ranked.category,
             score=ranked.score,
-            hit=result.hit[0, 0],
-            ignored=result.ignored[0, 0],
+            hit=hit[0, 0],
+            ignored=ignored[0, 0],
         )
 
     def _check_pairs(self, threshold: float) -> None:
@@ -413,9 +413,9 @@ def _in_order(rows: list[str]) -> tuple[list[str], Ints]:
 
     They go by number where all keys are numbers, as COCO's image ids are.
     """
-    order = (
-        sorted(range(len(rows)), key=lambda at: int(rows[at])) if all(map(str.isdecimal, rows)) else range(len(rows))
-    )
+    order = list(range(len(rows)))
+    if all(map(str.isdecimal, rows)):
+        order.sort(key=[int(row) for row in rows].__getitem__)
     place = np.empty(len(rows), np.int64)
-    place[list(order)] = np.arange(len(rows))
+    place[order] = np.arange(len(rows))
     return [rows[at] for at in order], place

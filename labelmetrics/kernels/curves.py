@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from labelmetrics.kernels.batch import Bools, Floats, Ints
 from labelmetrics.kernels.comparison import Comparison
 from labelmetrics.kernels.dense import crowded_cells
-from labelmetrics.kernels.matching import stable_order
+from labelmetrics.kernels.matching import float_codes, stable_order
 from labelmetrics.kernels.overlap import Overlaps, areas_of
 from labelmetrics.kernels.pairs import Pairs
 
@@ -37,7 +37,7 @@ class Detections:
     category, image : ndarray of int64, shape (n,)
         Of each detection; ``image`` counts in the order that settles ties.
     score, area : ndarray of float64, shape (n,)
-        Confidence, not negative, and area of each detection; detections stand in their order within the image.
+        Confidence and area of each detection; detections stand in their order within the image.
     thinned : ndarray of bool, shape (n,)
         Detections of cells so crowded that not all of their pairs are kept (:mod:`labelmetrics.kernels.dense`).
     truth_category, truth_image : ndarray of int64, shape (m,)
@@ -143,8 +143,7 @@ class Detections:
         """
         n_images = int(max(self.image.max(initial=-1), self.truth_image.max(initial=-1))) + 1
         by_image = stable_order(self.image)
-        # The bits of numbers that are not negative rise with them.
-        by_score = by_image[stable_order(-(self.score[by_image] + 0.0).view(np.int64))]
+        by_score = by_image[stable_order(-float_codes(self.score[by_image]))]
         group = self.category * n_images + self.image
         order = by_score[stable_order(group[by_score])]
         rank = np.empty(len(order), np.int64)
@@ -181,13 +180,29 @@ def _positions(group: Ints) -> Ints:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Matched:
-    """What became of each detection, by (threshold, area, detection).
+    """What became of each detection.
 
-    ``hit`` are true positives, ``ignored`` neither right nor wrong.
+    Parameters
+    ----------
+    off : ndarray of bool, shape (A, n)
+        Detections outside of each range of areas: ignored unless they are matched, and wrong otherwise.
+    near : ndarray of int64, shape (c,)
+        Detections that overlap enough with any ground truth; all others are unmatched.
+    hit, ignored : ndarray of bool, shape (T, A, c)
+        Which of those are true positives, and which neither right nor wrong.
     """
 
+    off: States
+    near: Ints
     hit: States
     ignored: States
+
+    def whole(self) -> tuple[States, States]:
+        """``hit`` and ``ignored`` of all detections, shape (T, A, n) each."""
+        ignored = np.repeat(self.off[None], len(self.hit), axis=0)
+        hit = np.zeros_like(ignored)
+        hit[:, :, self.near], ignored[:, :, self.near] = self.hit, self.ignored
+        return hit, ignored
 
 
 def match(found: Detections, rank: Ints, thresholds: Floats, areas: Floats) -> Matched:
@@ -196,29 +211,35 @@ def match(found: Detections, rank: Ints, thresholds: Floats, areas: Floats) -> M
     ``found`` and ``rank`` are as ``ranked`` gives them, thresholds rise.
     """
     n, low, high = len(found.score), areas[:, :1], areas[:, 1:]
+    off = (found.area < low) | (found.area > high)
     ignored_truth = (found.truth_area < low) | (found.truth_area > high) | found.crowd
     limits = np.minimum(thresholds, 1 - 1e-10)
-    near = np.flatnonzero(found.overlap >= limits[0])
-    near = near[stable_order(found.truth[near] * n + found.detection[near])]
-    detection, truth, overlap = found.detection[near], found.truth[near], found.overlap[near]
+    pairs = np.flatnonzero(found.overlap >= limits[0])
+    pairs = pairs[stable_order(found.truth[pairs] * n + found.detection[pairs])]
+    partners = np.bincount(found.detection[pairs], minlength=n)
+    near = np.flatnonzero(partners)
+    detection = numbers(partners > 0)[found.detection[pairs]]
+    truth, overlap = found.truth[pairs], found.overlap[pairs]
     # Detections that have but one ground truth are decided at once, if that one has only such detections.
-    only = np.bincount(detection, minlength=n)[detection] == 1
+    only = partners[near][detection] == 1
     torn = np.bincount(truth[~only], minlength=len(found.crowd)) > 0
     simple = only & (found.crowd[truth] | ~torn[truth])
     at, own = detection[simple], truth[simple]
-    reached = np.searchsorted(limits, overlap[simple], "right")
-    taken = np.where(found.crowd[own], 0, _highest_before(own, reached))
-    first, end, drops = np.zeros(n, np.int16), np.zeros(n, np.int16), np.zeros((len(areas), n), bool)
-    first[at], end[at], drops[:, at] = taken, reached, ignored_truth[:, own]
+    # They are matched from one threshold up to another.
+    start, stop = np.zeros((2, len(near)), np.int16)
+    drops = np.zeros((len(areas), len(near)), bool)
+    stop[at] = np.searchsorted(limits, overlap[simple], "right")
+    start[at] = np.where(found.crowd[own], 0, _highest_before(own, stop[at]))
+    drops[:, at] = ignored_truth[:, own]
     step = np.arange(len(limits), dtype=np.int16)[:, None]
-    matched = ((first <= step) & (step < end))[:, None]
-    off = (found.area < low) | (found.area > high)
-    hit, ignored = matched & ~drops, np.where(matched, drops, off)
+    matched = ((start <= step) & (step < stop))[:, None]
+    # As np.where(matched, drops, off[:, near]), several times faster.
+    hit, ignored = matched & ~drops, off[:, near] ^ (matched & (off[:, near] ^ drops))
     if not simple.all():
-        pairs = detection[~simple], truth[~simple], overlap[~simple]
-        at, matched, dropped = _in_turns(*pairs, rank, limits, ignored_truth, found.crowd)
-        hit[:, :, at], ignored[:, :, at] = matched & ~dropped, np.where(matched, dropped, off[:, at])
-    return Matched(hit=hit, ignored=ignored)
+        rest = detection[~simple], truth[~simple], overlap[~simple]
+        at, matched, dropped = _in_turns(*rest, rank[near], limits, ignored_truth, found.crowd)
+        hit[:, :, at], ignored[:, :, at] = matched & ~dropped, np.where(matched, dropped, off[:, near[at]])
+    return Matched(off=off, near=near, hit=hit, ignored=ignored)
 
 
 def _highest_before(group: Ints, value: Ints) -> Ints:
@@ -314,7 +335,7 @@ def coco_curves(
         Least and greatest area of what counts; COCO's four ranges unless given.
     recalls : ndarray of float64, shape (R,)
         Recalls at which precision is read.
-    most : tuple of int
+    most : tuple of int, rising
         How many detections of an image and category count; the greatest counts for precision.
     """
     limits = np.array(THRESHOLDS if thresholds is None else thresholds)
@@ -325,23 +346,33 @@ def coco_curves(
     positives = np.stack([np.bincount(found.truth_category[part], minlength=n_categories) for part in inside])
     # A curve is that of a threshold, area and category.
     shape = (len(limits), len(ranges), n_categories)
-    flat = (shape[0] * shape[1], len(rank))
-    hit = result.hit.reshape(flat)
-    column = np.repeat(np.arange(flat[0]), np.count_nonzero(hit, axis=1))
-    at = np.flatnonzero(hit) - column * flat[1]
-    own = column * n_categories + ranked.category[at]
-    counting = np.zeros((flat[0], flat[1] + 1), np.int32)
-    np.cumsum(~result.ignored.reshape(flat), axis=1, out=counting[:, 1:])
-    before = counting[:, np.searchsorted(ranked.category, np.arange(n_categories))].ravel()
-    counted = counting[column, at + 1] - before[own]
-    known = np.broadcast_to(positives > 0, shape)
-    precision = np.full((*shape, len(recalls)), -1.0)
-    precision[known] = _precision(own, counted, positives, recalls, len(limits))[known]
-    recall = np.full((*shape, len(most)), -1.0)
-    for m, limit in enumerate(most):
-        right = np.bincount(own[rank[at] < limit], minlength=known.size).reshape(shape)
-        np.divide(right, positives, out=recall[..., m], where=known)
+    known = np.broadcast_to(positives > 0, shape)[..., None]
+    columns = result.hit.reshape(shape[0] * shape[1], len(result.near))
+    column = np.repeat(np.arange(len(columns)), np.count_nonzero(columns, axis=1))
+    at = np.flatnonzero(columns)
+    near = at - column * columns.shape[1]
+    own = column * n_categories + ranked.category[result.near][near]
+    counting, before = _counting(result, ranked.category, n_categories)
+    counted = counting.ravel()[at] - before.ravel()[own]
+    precision = np.where(known, _precision(own, counted, positives, recalls, len(limits)), -1.0)
+    # Hits by how many detections have to count for them.
+    group = np.searchsorted(most, rank[result.near], "right")[near]
+    right = np.bincount(own * len(most) + group, minlength=known.size * len(most)).reshape(*shape, len(most))
+    recall = np.full(right.shape, -1.0)
+    np.divide(np.cumsum(right, axis=-1), positives[..., None], out=recall, where=known)
     return Curves(precision=precision.transpose(0, 3, 2, 1), recall=recall.transpose(0, 2, 1, 3))
+
+
+def _counting(result: Matched, category: Ints, n_categories: int) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    """How many detections count up to each near one, shape (T, A, c), and before each category, shape (T, A, K)."""
+    near, off = result.near, result.off
+    counts = np.zeros((len(off), off.shape[1] + 1), np.int32)
+    np.cumsum(~off, axis=-1, out=counts[:, 1:])
+    # Being matched decides, for near ones, whether they count, at each threshold anew.
+    change = np.zeros((*result.hit.shape[:2], len(near) + 1), np.int32)
+    np.cumsum(off[:, near].view(np.int8) - result.ignored.view(np.int8), axis=-1, out=change[..., 1:])
+    first, first_near = (np.searchsorted(codes, np.arange(n_categories)) for codes in (category, category[near]))
+    return counts[:, near + 1] + change[..., 1:], counts[:, first] + change[..., first_near]
 
 
 def _precision(own: Ints, counted: Ints, positives: Ints, recalls: Floats, n_thresholds: int) -> Floats:
