@@ -1,4 +1,10 @@
-"""COCO's twelve numbers, from what is loaded, beside faster-coco-eval."""
+"""COCO's twelve numbers, from what is loaded, beside faster-coco-eval.
+
+Both sides begin with annotations that have been read: the peer with its COCO objects and their index, we with the
+columns that are read from the same two files. From there on, ours is all that ``evaluate(...)`` does after reading and
+then ``average_precision(evaluation)``; the peer's is ``evaluate()`` and ``accumulate()``. An evaluation also holds what
+the peer does not compute: counts and mean overlaps of every data row and feature, and digests of both sides.
+"""
 
 from __future__ import annotations
 
@@ -9,72 +15,46 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from benchmarks import generate
-from benchmarks.columns_to_counts import coco_of, columns_of, loaded
+from benchmarks.columns_to_counts import coco_of, loaded
 from benchmarks.measure import Disagreement, Report, Row, best
-from labelmetrics.kernels.batch import Columns, Ints
-from labelmetrics.kernels.comparison import compare
-from labelmetrics.kernels.curves import Detections, coco_curves, summarize
-from labelmetrics.kernels.overlap import box_area
-from labelmetrics.kernels.thresholds import Grid
+from labelmetrics import Evaluation, average_precision
+from labelmetrics.evaluation import evaluate_sides, settings_of
+from labelmetrics.formats.bad_lines import BadLines
+from labelmetrics.formats.inputs import Sides, read_sides
 
 NUMBERS = ("AP", "AP50", "AP75", "APs", "APm", "APl", "AR1", "AR10", "AR100", "ARs", "ARm", "ARl")
 
 
-def twelve_numbers(truth: Columns, guess: Columns, features: int) -> dict[str, float]:
-    """From columns of boxes, in the order of the input, to the numbers."""
-    comparison = compare(
-        truth,
-        guess,
-        grid=Grid((0.5,)),
+def compared(sides: Sides) -> Evaluation:
+    """What ``evaluate`` does when it has read both sides, with its own defaults."""
+    settings = settings_of(
+        iou=0.5,
         include_subclasses=False,
-        matching="coco",
+        matching="platform",
         masks="auto",
         buffer=70.0,
         answer_names="auto",
+        missing_ground_truth="error",
+        missing_predictions="empty",
+        geometry=None,
+        format=None,
     )
-    one, two = comparison.batch.ground_truth, comparison.batch.prediction
-    # Ties of score go by the order of the input.
-    order, place = zip(*(_order(side.position) for side in (one, two)), strict=True)
-    found = Detections(
-        category=two.feature[order[1]],
-        image=two.row[order[1]],
-        score=two.confidence[order[1]],
-        area=box_area(two.box)[order[1]],
-        truth_category=one.feature[order[0]],
-        truth_image=one.row[order[0]],
-        truth_area=box_area(one.box)[order[0]],
-        crowd=one.crowd[order[0]],
-        detection=place[1][comparison.pairs.second],
-        truth=place[0][comparison.pairs.first],
-        overlap=comparison.pairs.overlap,
-    )
-    return summarize(coco_curves(found, features))
-
-
-def _order(position: Ints) -> tuple[Ints, Ints]:
-    """Indices in the order of the input, and the place of each index in it."""
-    order = np.empty(len(position), np.int64)
-    order[position] = np.arange(len(position))
-    return order, position
+    return evaluate_sides(sides, settings, None, [], progress=lambda step, share: None)
 
 
 def run(*, rows: int | None = None, repeat: int = 3) -> Report:
     """Compare all twelve numbers."""
-    from labelmetrics import average_precision, evaluate
-
     data = generate.coco_like(rows or 5_000)
-    sides = [columns_of(side, data.rows, data.features) for side in data[:2]]
-    ours, numbers = best(lambda: twelve_numbers(*sides, data.features), repeat)
     with tempfile.TemporaryDirectory() as folder:
         files = [Path(folder, name) for name in ("truth.json", "results.json")]
         for path, content in zip(files, coco_of(data), strict=True):
             path.write_text(json.dumps(content), encoding="utf-8")
-        # Each is asked once, since an evaluation keeps its tables.
-        evaluations = [evaluate(*files) for _ in range(repeat)]
-    of_evaluation, same = best(lambda: average_precision(evaluations.pop()), repeat)
+        sides = read_sides(*files, bad_lines=BadLines())
+    whole, numbers = best(lambda: average_precision(compared(sides)), repeat)
+    # Each is asked once, since an evaluation keeps what its curves are made of.
+    evaluations = [compared(sides) for _ in range(repeat)]
+    part, same = best(lambda: average_precision(evaluations.pop()), repeat)
     objects = loaded(data)
     peer, judge = best(lambda: _judge(*objects), repeat)
     with contextlib.redirect_stdout(io.StringIO()):
@@ -88,14 +68,15 @@ def run(*, rows: int | None = None, repeat: int = 3) -> Report:
     return Report(
         "COCO's twelve numbers",
         [
-            Row("columns to numbers", ours, name, peer, agreed, 12),
-            Row("evaluation to numbers", of_evaluation, name, peer, agreed),
+            Row("loaded annotations to numbers", whole, name, peer, agreed, 12),
+            Row("evaluation to numbers", part, name, peer, agreed),
         ],
         [
             (
                 f"{data.rows:,} data rows, {len(data.ground_truths):,} ground truths, {len(data.predictions):,} "
-                "predictions. The peer's objects are loaded before. An evaluation has compared its objects before, and "
-                "makes its tables of objects and pairs now."
+                "predictions. Both sides are read before: the peer's into COCO objects, ours into columns. The first "
+                "row is all of evaluate() but reading, with counts, mean overlaps and digests that the peer does not "
+                "compute, and average_precision(); the second is average_precision() alone, after the comparison."
             )
         ],
     )
