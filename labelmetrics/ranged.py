@@ -13,7 +13,7 @@ import shutil
 import time
 import warnings
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial, reduce
 from pathlib import Path
@@ -33,6 +33,7 @@ from labelmetrics.formats.buckets import (
     cut_points,
     find_files,
     gathered,
+    is_several,
     kinds_of,
     read_bucket,
     size_of,
@@ -41,7 +42,7 @@ from labelmetrics.formats.buckets import (
 )
 from labelmetrics.formats.custom_metrics import check_values
 from labelmetrics.formats.data_rows import Missing, kind_of, read_data_rows, settle
-from labelmetrics.formats.inputs import Sides
+from labelmetrics.formats.inputs import Sides, is_stream, warn_of_contents, warn_of_shared, why_whole
 from labelmetrics.formats.lmeval import TABLES, EvaluationWriter
 from labelmetrics.formats.manifest import Counts, Digests, Manifest, Settings
 from labelmetrics.formats.metric_columns import (
@@ -54,7 +55,7 @@ from labelmetrics.formats.metric_columns import (
     lines_of,
     names_of,
 )
-from labelmetrics.formats.output import Kind, kind_of as output_kind, write_tables
+from labelmetrics.formats.output import Kind, check_place, kind_of as output_kind, write_tables
 from labelmetrics.formats.provenance import write_metric_lines
 from labelmetrics.kernels.batch import Floats
 from labelmetrics.kernels.buffer import DEFAULT_BUFFER, Buffer
@@ -73,6 +74,8 @@ if TYPE_CHECKING:
 
 __all__ = ["RangedEvaluation", "evaluate_files"]
 
+LARGE = 256 << 20
+"""Bytes of unpacked input that are better not all in memory, where they take ten times as many."""
 SIDES: tuple[SideName, SideName] = ("ground_truth", "prediction")
 MARK = "labelmetrics-ranges.txt"
 """File that marks a temporary folder as one of ours, and says what it is for."""
@@ -157,7 +160,7 @@ def evaluate_files(
     ----------
     ground_truths, predictions : path or list of paths
         NDJSON (also gzip and zstd) and Parquet files of annotation lines; folders and patterns (``"gt/*.ndjson.gz"``)
-        name several.
+        name several. COCO files and the platform's export can only be read by :func:`evaluate`.
     outputs : iterable of path
         What is written: ``.lmeval`` (evaluation file), ``.ndjson`` or ``.jsonl``, also with ``.gz`` or ``.zst`` (metric
         lines), ``.parquet`` (metric table); ``"-"`` is standard output.
@@ -219,7 +222,8 @@ def evaluate_files(
     check_over_limit(over_limit)
     targets = [Path(path) for path in outputs]
     kinds = {path: _output_kind(path) for path in targets}
-    files = [find_files(ground_truths, "ground truth"), find_files(predictions, "predictions")]
+    files = _find(ground_truths, predictions)
+    _check_targets(targets, files)
     table = None if data_rows is None else read_data_rows(data_rows)
     fixed = confidences if isinstance(confidences, str) else read_confidences(confidences, np.empty(0))
     job = _Job(
@@ -231,7 +235,7 @@ def evaluate_files(
         over_limit=over_limit,
         limits=limits or Limits(),
     )
-    asked = _asked(job, fixed, files)
+    asked = _asked(job, fixed, files, table, keep_refused=bad_lines is not None)
     place = Path(tmp) if tmp is not None else (targets[0] if targets and str(targets[0]) != "-" else Path("evaluation"))
     own = place / "labelmetrics-ranges" if tmp is not None else place.with_name(f".{place.name}.ranges")
     log = BadLines(on_bad_line, max_bad_lines, bad_lines)
@@ -254,6 +258,8 @@ def evaluate_files(
         names = gathered(reports, log)
         log.close()
         sides = [[report for report in reports if report.source.side == side] for side in SIDES]
+        if not log.count:
+            _warn_of_sides((ground_truths, predictions), files, sides)
         kind = kind_of(kinds_of(sides[0]), kinds_of(sides[1]), table)
         _check_kinds(sides, kind)
         if table is not None:
@@ -269,6 +275,77 @@ def evaluate_files(
             )
         job = replace(job, keys=list(grid.keys) or None, vocabulary=Vocabulary.of(names, answer_names))
         return run.evaluate(job, len(cuts) + 1, targets, kinds)
+
+
+def takes_ranges(
+    ground_truths: str, predictions: str, *, wanted: Sequence[str] = (), unwanted: Sequence[str] = ()
+) -> bool:
+    """Whether two inputs are evaluated in ranges rather than in memory: asked for, needed, or better.
+
+    Parameters
+    ----------
+    ground_truths, predictions : str
+        File, folder, pattern or ``"-"``.
+    wanted : sequence of str
+        Settings that only an evaluation in ranges has, by name.
+    unwanted : sequence of str
+        Settings that only an evaluation in memory has.
+
+    Raises
+    ------
+    SettingError
+        It would have to be both.
+    InputError
+        There are no such files.
+    """
+    reasons, obstacles = list(wanted), [f"{name} is about files that are read into memory" for name in unwanted]
+    size = 0
+    for side, name in ((ground_truths, "ground truth"), (predictions, "predictions")):
+        files = [Path(side)] if is_stream(side) else find_files(side, name)
+        if is_several(Path(side)):
+            reasons.append(f"several files ({side})")
+        elif Path(side).suffix == ".parquet":
+            reasons.append(f"Parquet ({side})")
+        obstacles += [why for file in files if (why := why_whole(file)) is not None]
+        size += 0 if is_stream(side) else size_of(files)
+    if reasons and obstacles:
+        raise SettingError(f"{obstacles[0]}, which does not go with {' and '.join(reasons)}")
+    return bool(reasons) or (size > LARGE and not obstacles)
+
+
+def _find(ground_truths: Any, predictions: Any) -> list[list[Path]]:
+    """Files of both sides."""
+    found = [find_files(ground_truths, "ground truth"), find_files(predictions, "predictions")]
+    for file in (*found[0], *found[1]):
+        why = why_whole(file)
+        if why is not None:
+            raise InputError(f"{why} (labelmetrics.evaluate)")
+    warn_of_shared(*found)
+    return found
+
+
+def _check_targets(targets: Sequence[Path], files: Sequence[Sequence[Path]]) -> None:
+    """Refuse what could not be written in the end, or would be written over an input."""
+    for path in targets:
+        if str(path) == "-":
+            continue
+        if not path.parent.is_dir():
+            raise SettingError(f"{path}: the folder {path.parent} does not exist")
+        check_place(path)
+        if path.exists() and any(path.samefile(file) for side in files for file in side):
+            raise SettingError(f"{path}: is an input, so it is not written over")
+
+
+def _warn_of_sides(
+    named: Sequence[Any], files: Sequence[Sequence[Path]], sides: Sequence[Sequence[SplitReport]]
+) -> None:
+    n = [sum(report.annotations for report in side) for side in sides]
+    scored = [sum(report.annotations - report.without_confidence for report in side) for side in sides]
+    warn_of_contents(
+        {str(name): found[0] for name, found, count in zip(named, files, n, strict=True) if not count},
+        scored=scored,
+        predictions=n[1],
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -404,13 +481,19 @@ class _Run:
         self._folder, self._runner = folder, runner
         self._progress = progress or (lambda step, share: None)
 
-    def _tasks(self, name: str, function: Callable[..., Any], tasks: Sequence[tuple[Any, ...]]) -> Iterator[Any]:
+    def _tasks(
+        self, name: str, function: Callable[..., Any], tasks: Sequence[tuple[Any, ...]], clock: _Clock
+    ) -> list[Any]:
         files = [self._folder / f"{name}-{index:06d}.pickle" for index in range(len(tasks))]
         done = {file for file in files if file.exists()}
         left = [(file, function, *task) for file, task in zip(files, tasks, strict=True) if file not in done]
-        results = self._runner.run(_stored, left)
-        for file in files:
-            yield pickle.loads(file.read_bytes()) if file in done else next(results)
+        found = []
+        # Whatever ends this early ends the tasks too, before the folder that they write to is removed.
+        with closing(self._runner.run(_stored, left)) as results:
+            for file in files:
+                found.append(pickle.loads(file.read_bytes()) if file in done else next(results))
+                clock.tell(len(found) / len(files), found[-1], is_new=file not in done)
+        return found
 
     def split(
         self,
@@ -431,30 +514,25 @@ class _Run:
             keep_confidences=keep_confidences,
             keep_uuids=keep_uuids,
         )
-        reports: list[SplitReport] = []
-        clock = _Clock("reading", "annotations", self._progress, 0.0, 0.5)
-        tasks = [(source, number) for number, source in enumerate(sources)]
-        for report in self._tasks("split", _split_task, [(work, *task) for task in tasks]):
-            reports.append(report)
-            clock.tell(len(reports) / len(sources), report.annotations)
-        return reports
+        clock = _Clock("reading", "annotations", lambda report: report.annotations, self._progress, 0.0, 0.3)
+        return self._tasks("split", _split_task, [(work, source, n) for n, source in enumerate(sources)], clock)
 
     def survey(self, job: _Job, n: int, *, keep_confidences: bool) -> tuple[Names, Floats]:
         """Names and confidences of all annotations that are not left out."""
         names, present = Names(), [np.empty(0)]
         work = partial(_survey, keep_confidences=keep_confidences)
-        for found, confidences in self._tasks("survey", work, [(job, bucket) for bucket in range(n)]):
+        clock = _Clock("looking through", "ranges", lambda found: 1, self._progress, 0.3, 0.4)
+        for found, confidences in self._tasks("survey", work, [(job, bucket) for bucket in range(n)], clock):
             names.update(found)
             present.append(confidences)
         return names, np.concatenate(present)
 
     def evaluate(self, job: _Job, n: int, targets: Sequence[Path], kinds: dict[Path, Kind]) -> RangedEvaluation:
         """Evaluate all ranges, and put their parts together."""
-        clock = _Clock("comparing", "data rows", self._progress, 0.5, 0.95)
-        reports: list[_RangeReport] = []
-        for report in self._tasks("range", _evaluate_range, [(job, bucket) for bucket in range(n)]):
-            reports.append(report)
-            clock.tell(len(reports) / n, report.counts.data_rows)
+        clock = _Clock("comparing", "data rows", lambda report: report.counts.data_rows, self._progress, 0.4, 0.9)
+        reports: list[_RangeReport] = self._tasks(
+            "range", _evaluate_range, [(job, bucket) for bucket in range(n)], clock
+        )
         _raise_missing(reports)
         for message in dict.fromkeys(text for report in reports for text in report.said):
             warnings.warn(message, LabelmetricsWarning, stacklevel=4)
@@ -469,8 +547,8 @@ class _Run:
             usage = Usage.sum([report.usage for report in reports])
             kept = usage.kept(job.limits.metrics_per_data_row, job.over_limit, support)
         parts = [self._folder / "parts" / f"{bucket:04d}" for bucket in range(n)]
-        for path in targets:
-            self._progress(f"writing {path}", 0.95)
+        for index, path in enumerate(targets):
+            self._progress(f"writing {path}", 0.9 + 0.1 * index / len(targets))
             match kinds[path]:
                 case "evaluation":
                     _join_evaluation(path, parts, manifest)
@@ -505,12 +583,27 @@ def _store(file: Path, value: Any) -> None:
     temporary.replace(file)
 
 
-def _asked(job: _Job, confidences: Any, files: Sequence[Sequence[Path]]) -> str:
+def _asked(
+    job: _Job, confidences: Any, files: Sequence[Sequence[Path]], table: pa.Table | None, *, keep_refused: bool
+) -> str:
     """Text of what is evaluated and how: it is the same where an evaluation can be resumed."""
     stats = [(str(file), file.stat().st_size, file.stat().st_mtime_ns) for side in files for file in side]
     functions = [f"{function.__module__}:{getattr(function, '__qualname__', '')}" for function in job.functions]
     chosen = [None if one is None else sorted(one) for one in (job.kinds, job.metrics, job.level)]
-    return repr([__version__, dict(job.settings), confidences, stats, functions, chosen, job.over_limit, job.limits])
+    rows = None if table is None else _digest(table)
+    # The order of a set differs from process to process.
+    limits = [replace(job.limits, reserved_names=frozenset()), sorted(job.limits.reserved_names)]
+    asked = [confidences, stats, rows, functions, chosen, job.over_limit, limits, keep_refused]
+    return repr([__version__, dict(job.settings), *asked])
+
+
+def _digest(table: pa.Table) -> str:
+    import pyarrow as pa
+    import pyarrow.csv
+
+    sink = pa.BufferOutputStream()
+    pyarrow.csv.write_csv(table, sink)
+    return hashlib.sha256(sink.getvalue()).hexdigest()
 
 
 def _output_kind(path: Path) -> Kind:
@@ -521,15 +614,18 @@ def _output_kind(path: Path) -> Kind:
 
 
 class _Clock:
-    """Tells progress with a rate."""
+    """Tells progress with a rate, which is that of results of this process: what was done before a kill is left out."""
 
-    def __init__(self, step: str, what: str, progress: Progress, start: float, stop: float) -> None:
-        self._step, self._what, self._progress, self._start, self._stop = step, what, progress, start, stop
+    def __init__(
+        self, step: str, what: str, count: Callable[[Any], int], progress: Progress, start: float, stop: float
+    ) -> None:
+        self._step, self._what, self._count = step, what, count
+        self._progress, self._start, self._stop = progress, start, stop
         self._began, self._n = time.monotonic(), 0
         progress(step, start)
 
-    def tell(self, share: float, n: int) -> None:
-        self._n += n
+    def tell(self, share: float, result: Any, *, is_new: bool) -> None:
+        self._n += self._count(result) if is_new else 0
         rate = self._n / max(time.monotonic() - self._began, 1e-3)
         text = f"{self._step} ({rate:,.0f} {self._what} a second)"
         self._progress(text, self._start + share * (self._stop - self._start))

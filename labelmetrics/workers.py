@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import contextmanager
+from threading import Thread, current_thread, main_thread
 from typing import Any, Protocol
 
 __all__ = ["Here", "Processes", "Runner"]
@@ -13,8 +16,8 @@ __all__ = ["Here", "Processes", "Runner"]
 class Runner(Protocol):
     """Runs a function once for each of many tuples of arguments; all of them can be pickled."""
 
-    def run(self, function: Callable[..., Any], tasks: Iterable[tuple[Any, ...]]) -> Iterator[Any]:
-        """Yield the results in the order of the tasks; the first error ends it."""
+    def run(self, function: Callable[..., Any], tasks: Iterable[tuple[Any, ...]]) -> Generator[Any, None, None]:
+        """Yield the results in the order of the tasks; the first error ends it, and so does ``close``."""
 
 
 class Here:
@@ -26,7 +29,7 @@ class Here:
     [(3, 1), (2, 1)]
     """
 
-    def run(self, function: Callable[..., Any], tasks: Iterable[tuple[Any, ...]]) -> Iterator[Any]:
+    def run(self, function: Callable[..., Any], tasks: Iterable[tuple[Any, ...]]) -> Generator[Any, None, None]:
         """Yield the results in the order of the tasks."""
         return (function(*task) for task in tasks)
 
@@ -43,17 +46,18 @@ class Processes:
     def __init__(self, n: int) -> None:
         self._n = n
 
-    def run(self, function: Callable[..., Any], tasks: Iterable[tuple[Any, ...]]) -> Iterator[Any]:
+    def run(self, function: Callable[..., Any], tasks: Iterable[tuple[Any, ...]]) -> Generator[Any, None, None]:
         """Yield the results in the order of the tasks; a few tasks are under way beyond the one that is waited for."""
         from concurrent.futures import ProcessPoolExecutor
         from multiprocessing import get_context
 
         # Fresh processes: a fork of one that has threads may hang.
-        pool = ProcessPoolExecutor(self._n, mp_context=get_context("spawn"), initializer=_ignore_interrupts)
+        pool = ProcessPoolExecutor(self._n, mp_context=get_context("spawn"), initializer=_end_with_parent)
         try:
             waiting: deque[Any] = deque()
             for task in tasks:
-                waiting.append(pool.submit(function, *task))
+                with _interrupts_held():
+                    waiting.append(pool.submit(function, *task))  # starts processes as they are needed
                 if len(waiting) > 2 * self._n:
                     yield waiting.popleft().result()
             while waiting:
@@ -66,6 +70,38 @@ class Processes:
             pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _ignore_interrupts() -> None:
-    # Ctrl-C reaches the whole group of processes; the first one ends the others.
+@contextmanager
+def _interrupts_held() -> Iterator[None]:
+    """Let no Ctrl-C come while processes are started, and start them deaf to it.
+
+    It reaches the whole group of processes, and the first one ends the others.
+    """
+    held: list[int] = []
+    is_main = current_thread() is main_thread()  # Python gives interrupts to no other
+    before = signal.signal(signal.SIGINT, lambda number, _: held.append(number)) if is_main else None
+    has_masks = hasattr(signal, "pthread_sigmask")  # not on Windows
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT}) if has_masks else set()
+    try:
+        yield
+    finally:
+        if has_masks:
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        if is_main:
+            signal.signal(signal.SIGINT, before)
+    if held:
+        signal.raise_signal(signal.SIGINT)
+
+
+def _end_with_parent() -> None:
+    """Let this process end when the one that started it is killed: what goes on after a kill must be alone."""
+    from multiprocessing import parent_process
+
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    parent = parent_process()
+    assert parent is not None
+
+    def wait() -> None:
+        parent.join()
+        os._exit(1)
+
+    Thread(target=wait, daemon=True).start()

@@ -140,6 +140,7 @@ def test_files_may_be_many_and_packed(inputs: dict[str, Path], tmp_path: Path) -
         evaluate_files(tmp_path / "none", inputs["guesses"])
 
 
+@pytest.mark.filterwarnings("ignore:.*is given as ground truth and as predictions")
 def test_parquet_is_read(tmp_path: Path) -> None:
     rows = [
         {
@@ -220,12 +221,70 @@ def test_what_is_wrong_is_told_as_in_memory(tmp_path: Path, monkeypatch: pytest.
     assert [json.loads(one)["line"] for one in (tmp_path / "refused.ndjson").read_bytes().splitlines()] == [14, 22]
 
 
+def test_sides_that_look_mistaken_are_told_as_in_memory(tmp_path: Path) -> None:
+    box = {"top": 0, "left": 0, "height": 9, "width": 9}
+    line = {"dataRow": {"id": "a"}, "name": "cat", "bbox": box}
+    contents = {
+        "plain": ndjson(line),
+        "scored": ndjson({**line, "confidence": 0.5}),
+        "metrics": ndjson({"dataRow": {"id": "a"}, "metricName": "m", "metricValue": 1}),
+        "empty": b"",
+    }
+    files = {name: tmp_path / f"{name}.ndjson" for name in contents}
+    for name, content in contents.items():
+        files[name].write_bytes(content)
+    for sides, expected in (
+        (("scored", "plain"), "are the two sides swapped"),
+        (("plain", "metrics"), "metrics.ndjson: holds no annotations, only metric lines"),
+        (("empty", "empty"), "empty.ndjson: is given as ground truth and as predictions"),
+    ):
+        told = []
+        for call in (lm.evaluate, evaluate_files):
+            with pytest.warns(lm.LabelmetricsWarning) as caught:
+                call(*(files[side] for side in sides))
+            told.append([str(one.message) for one in caught])
+            assert {one.filename for one in caught} == {__file__}
+        assert told[0] == told[1]
+        assert expected in told[0][0]
+
+
+def test_files_of_other_formats_are_refused(tmp_path: Path) -> None:
+    lines, coco, export = (tmp_path / name for name in ("lines.ndjson", "coco.json", "export.ndjson"))
+    lines.write_bytes(ndjson({"dataRow": {"id": "a"}, "name": "nose", "point": {"x": 0, "y": 0}}))
+    coco.write_text('{"images": [], "categories": [], "annotations": []}')
+    export.write_text('{"data_row": {"id": "a"}, "projects": {}}')
+    (tmp_path / "x.lmeval").mkdir()
+    for side, expected in (
+        (coco, "coco.json: a COCO file can only be read into memory as a whole"),
+        ([lines, export], "export.ndjson: an export of the platform can only be read into memory"),
+        (tmp_path / "x.lmeval", "x.lmeval: is an evaluation file, not a folder of predictions"),
+    ):
+        with pytest.raises(lm.InputError, match=expected):
+            evaluate_files(lines, side)
+
+
+def test_outputs_that_cannot_be_written_are_told_at_once(inputs: dict[str, Path], tmp_path: Path) -> None:
+    copy = tmp_path / "copy.ndjson"
+    copy.write_bytes(inputs["truths"].read_bytes())
+    (tmp_path / "x.lmeval").mkdir()
+    for output, expected in (
+        (copy, "is an input, so it is not written over"),
+        (tmp_path / "none" / "x.ndjson", "none does not exist"),
+        (tmp_path / "x.lmeval" / "y.ndjson", "lies within the evaluation file"),
+        (tmp_path / "x.txt", "an output ends in"),
+    ):
+        with pytest.raises(lm.LabelmetricsError, match=expected):
+            evaluate_files(tmp_path / "c*.ndjson", inputs["guesses"], outputs=[output])
+        assert sorted(file.name for file in tmp_path.iterdir()) == ["copy.ndjson", "x.lmeval"]
+
+
 def test_warnings_are_told_once(tmp_path: Path) -> None:
     points = [{"dataRow": {"id": f"r{n}"}, "name": "nose", "point": {"x": n, "y": 0}} for n in range(9)]
     file = tmp_path / "points.ndjson"
     file.write_bytes(ndjson(*points))
+    (tmp_path / "same.ndjson").write_bytes(file.read_bytes())
     with pytest.warns(lm.LabelmetricsWarning, match="widened by 70 pixels") as caught:
-        evaluate_files(file, file, ranges=4)
+        evaluate_files(file, tmp_path / "same.ndjson", ranges=4)
     assert len(caught) == 1
 
 
@@ -258,8 +317,9 @@ def test_killed_it_goes_on(inputs: dict[str, Path], tmp_path: Path, monkeypatch:
         patch.setattr(ranged.shutil, "rmtree", lambda *a, **k: None)
         with pytest.raises(KeyboardInterrupt):
             in_ranges(tmp_path / "ranges", *sides, **settings)
-    with pytest.raises(lm.SettingError, match="other files or other settings"):
-        in_ranges(tmp_path / "ranges", *sides, resume=True, iou=0.9, **settings)
+    for other in ({"iou": 0.9}, {"data_rows": inputs["rows"]}, {"bad_lines": tmp_path / "refused.ndjson"}):
+        with pytest.raises(lm.SettingError, match="other files or other settings"):
+            in_ranges(tmp_path / "ranges", *sides, resume=True, **{**settings, **other})
     # Refusing to go on must not have thrown away what was done.
     done[:] = [-1] * 9
     in_ranges(tmp_path / "ranges", *sides, resume=True, **settings)

@@ -100,10 +100,12 @@ def find_files(side: Any, name: str) -> list[Path]:
     found: list[Path] = []
     for one in listed:
         path = Path(one)
+        if path.suffix == ".lmeval" and path.is_dir():
+            raise InputError(f"{path}: is an evaluation file, not a folder of {name}")
         if path.is_dir():
             endings = tuple(f"{suffix}{packed}" for suffix in SUFFIXES for packed in ("", ".gz", ".zst"))
             found += sorted(file for file in path.iterdir() if file.name.endswith(endings))
-        elif not path.exists() and any(mark in str(one) for mark in "*?["):
+        elif is_several(path):
             found += sorted(Path(path.anchor or ".").glob(str(path.relative_to(path.anchor) if path.anchor else path)))
         else:
             _begin(path)
@@ -111,6 +113,11 @@ def find_files(side: Any, name: str) -> list[Path]:
     if not found:
         raise InputError(f"{side}: there are no files of {name}")
     return found
+
+
+def is_several(path: Path) -> bool:
+    """Whether a path is a folder or a pattern."""
+    return path.is_dir() or (not path.exists() and any(mark in str(path) for mark in "*?["))
 
 
 def sources_of(side: SideName, files: Sequence[Path]) -> list[Source]:

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import sys
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
-
-import numpy as np
 
 from labelmetrics.errors import InputError, LabelmetricsWarning, SettingError
 from labelmetrics.formats.annotation_lines import read_annotations, read_lines_of, read_table
@@ -94,30 +92,67 @@ def read_sides(
         raise SettingError(f"geometry must be bbox or segm, got {geometry!r}")
     if workers is not None and (isinstance(workers, bool) or not isinstance(workers, int) or workers < 1):
         raise SettingError(f"workers must be a whole number of at least 1, got {workers!r}")
-    if _is_one_file(ground_truths, predictions):
-        _warn(f"{ground_truths}: is given as ground truth and as predictions")
+    warn_of_shared(*([source] if isinstance(source, str | Path) else [] for source in (ground_truths, predictions)))
     sides = _read_both(ground_truths, predictions, format, geometry, data_rows, bad_lines, workers)
-    for source, columns in ((ground_truths, sides.ground_truth), (predictions, sides.prediction)):
-        if isinstance(source, str | Path) and not (len(columns) or columns.listed or bad_lines.count):
-            only = ", only metric lines" if b'"metricValue"' in _head(source) else ""
-            _warn(f"{source}: holds no annotations{only}")
-    if (
-        len(sides.prediction)
-        and np.isnan(sides.prediction.confidence).all()
-        and (sides.ground_truth.confidence >= 0).any()
-    ):
-        _warn("the ground truths have confidences and the predictions have none: are the two sides swapped?")
+    both = ((ground_truths, sides.ground_truth), (predictions, sides.prediction))
+    warn_of_contents(
+        {
+            str(source): source
+            for source, columns in both
+            if isinstance(source, str | Path) and not (len(columns) or columns.listed or bad_lines.count)
+        },
+        scored=[int((columns.confidence >= 0).sum()) for _, columns in both],
+        predictions=len(sides.prediction),
+    )
     return sides
 
 
+def warn_of_shared(ground_truths: Iterable[str | Path], predictions: Iterable[str | Path]) -> None:
+    """Warn of a file that is on both sides."""
+    truths, guesses = (
+        {(stat.st_dev, stat.st_ino): path for path in side if Path(path).is_file() and (stat := Path(path).stat())}
+        for side in (ground_truths, predictions)
+    )
+    for one in list(truths.keys() & guesses.keys())[:1]:
+        _warn(f"{truths[one]}: is given as ground truth and as predictions")
+
+
+def warn_of_contents(empty: Mapping[str, str | Path], *, scored: Sequence[int], predictions: int) -> None:
+    """Warn of sides that look mistaken.
+
+    Parameters
+    ----------
+    empty : dict of str to path
+        Sides without annotations, as they were named, each with its first file.
+    scored : sequence of int
+        Number of annotations with a confidence, of each side.
+    predictions : int
+        Number of predictions.
+    """
+    for name, file in empty.items():
+        only = ", only metric lines" if b'"metricValue"' in _head(file) else ""
+        _warn(f"{name}: holds no annotations{only}")
+    if predictions and scored[0] and not scored[1]:
+        _warn("the ground truths have confidences and the predictions have none: are the two sides swapped?")
+
+
 def _warn(message: str) -> None:
-    warnings.warn(message, LabelmetricsWarning, stacklevel=4)  # where evaluate is called
+    warnings.warn(message, LabelmetricsWarning, stacklevel=5)  # where evaluate is called
 
 
-def _is_one_file(first: Any, second: Any) -> bool:
-    if not all(isinstance(one, str | Path) and Path(one).is_file() for one in (first, second)):
-        return False
-    return Path(first).samefile(second)
+def is_stream(path: str | Path) -> bool:
+    """Whether a path is standard input or a pipe: what is read from it is gone."""
+    return str(path) == "-" or (Path(path).exists() and not Path(path).is_file() and not Path(path).is_dir())
+
+
+def why_whole(path: str | Path) -> str | None:
+    """Why a file can only be read into memory as a whole; ``None`` where it can be read piece by piece."""
+    if is_stream(path):
+        return f"{'standard input' if str(path) == '-' else path} can only be read into memory as a whole"
+    if Path(path).suffix == ".parquet" or (found := _format(path, None)) == "ndjson":
+        return None
+    words = "a COCO file" if found == "coco" else "an export of the platform"
+    return f"{path}: {words} can only be read into memory as a whole"
 
 
 def _read_both(
