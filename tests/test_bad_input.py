@@ -252,7 +252,9 @@ def test_a_line_that_is_no_annotation_has_one_fault(case: Case) -> None:
 
 
 def test_files_that_are_not_files(case: Case) -> None:
-    for path, expected in ((case.folder / "none", "does not exist"), (case.folder, "is a directory")):
+    empty = case.folder / "empty"
+    empty.mkdir()
+    for path, expected in ((case.folder / "none", "No such file"), (empty, "there are no files of ground truth")):
         result = run("evaluate", path, path, "-o", case.output)
         assert result.exit_code == 2
         assert expected in result.stderr

@@ -11,8 +11,10 @@ import threading
 import time
 import traceback
 import warnings
+from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
+from datetime import timedelta
 from typing import Any
 
 import click
@@ -100,33 +102,81 @@ class Messages:
 
     @contextlib.contextmanager
     def _lines(self) -> Iterator[Progress]:
-        current: list[Any] = ["starting", 0.0]
-        began, stopped = time.monotonic(), threading.Event()
+        pace, stopped = Pace(), threading.Event()
 
         def tell() -> None:
             while not stopped.wait(INTERVAL):
-                step, share = current
-                self.info(f"{step}: {share:.0%} after {time.monotonic() - began:.0f} s")
+                left = pace.left()
+                more = "" if left is None else f", {left:.0f} s left"
+                self.info(f"{pace.step}: {pace.share:.0%} after {pace.elapsed():.0f} s{more}")
 
         thread = threading.Thread(target=tell, daemon=True)
         thread.start()
         try:
-            yield lambda step, share: current.__setitem__(slice(None), [step, share])
+            yield pace.report
         finally:
             stopped.set()
             thread.join()
 
 
+class Pace:
+    """How far work has come, and how long the rest takes at the pace of the last minute."""
+
+    def __init__(self) -> None:
+        self.step, self.share = "starting", 0.0
+        self._began = time.monotonic()
+        self._reports: deque[tuple[float, float]] = deque()
+        self._first: float | None = None
+
+    def report(self, step: str, share: float) -> None:
+        """Take notice of a step and of the share of the work that is done."""
+        now = time.monotonic()
+        self.step, self.share = step, share
+        self._first = now if self._first is None else self._first
+        if now - self._first < 1:
+            self._reports.clear()  # what comes at once was done before a kill, and says nothing of the pace
+        self._reports.append((now, share))
+        while len(self._reports) > 2 and self._reports[1][0] < now - 60:
+            self._reports.popleft()
+
+    def elapsed(self) -> float:
+        """Seconds since the beginning."""
+        return time.monotonic() - self._began
+
+    def left(self) -> float | None:
+        """Seconds to the end; ``None`` where that is not known."""
+        if len(self._reports) < 2:
+            return None
+        (since, before), (until, share) = self._reports[0], self._reports[-1]
+        if share <= before:
+            return None
+        left = (1 - share) * (until - since) / (share - before) - (time.monotonic() - until)
+        return left if left > 0 else None  # it takes longer than it looked
+
+
 @contextlib.contextmanager
 def _bar() -> Iterator[Progress]:
     from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+    from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn, TimeElapsedColumn
+    from rich.text import Text
 
-    columns = (TextColumn("{task.description:<16}"), BarColumn(), TimeElapsedColumn())
+    pace = Pace()
+
+    class Left(ProgressColumn):
+        def render(self, task: Task) -> Text:
+            left = pace.left()
+            return Text("" if left is None else f"{timedelta(seconds=round(left))} left", "progress.remaining")
+
+    columns = (TextColumn("{task.description:<16}"), BarColumn(), TimeElapsedColumn(), Left())
     # Standard output may carry data; only standard error is drawn on.
     with Progress(*columns, console=Console(stderr=True), transient=True, redirect_stdout=False) as bar:
-        task = bar.add_task("starting", total=1.0)
-        yield lambda step, share: bar.update(task, description=step, completed=share)
+        task = bar.add_task(pace.step, total=1.0)
+
+        def report(step: str, share: float) -> None:
+            pace.report(step, share)
+            bar.update(task, description=step, completed=share)
+
+        yield report
 
 
 @contextlib.contextmanager

@@ -16,6 +16,8 @@ LEVELS = ("data_row", "feature", "subclass")
 OVER_LIMIT = ("error", "fit", "keep")
 
 INPUT = click.Path(exists=True, dir_okay=False, allow_dash=True)
+INPUTS = click.Path(allow_dash=True)
+"""A file, a folder or a pattern; whether there are such files is told by what reads them."""
 EVALUATION = click.Path(exists=True)
 
 Decorator = Callable[[Any], Any]
@@ -227,7 +229,7 @@ def check_streams(inputs: Sequence[str | None], outputs: Sequence[str | None]) -
         if not Path(path).parent.is_dir():
             raise SettingError(f"{path}: the folder {Path(path).parent} does not exist")
         check_place(path)
-        if any(one != "-" and Path(path).exists() and Path(one).samefile(path) for one in read):
+        if any(Path(one).exists() and Path(path).exists() and Path(one).samefile(path) for one in read):
             raise SettingError(f"{path}: is an input, so it is not written over")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from contextlib import redirect_stdout
-from functools import wraps
+from functools import update_wrapper
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -45,9 +45,8 @@ custom_option = option(
 
 
 def reading_options(function: Any) -> Any:
-    """What becomes of lines that cannot be read, and how many threads read."""
+    """What becomes of lines that cannot be read."""
     for one in (
-        option("--workers", type=click.IntRange(min=1), metavar="N", section="Input", help="Threads that read."),
         option(
             "--bad-lines",
             type=click.Path(dir_okay=False),
@@ -75,18 +74,35 @@ def reading_options(function: Any) -> Any:
     return function
 
 
-def load_function(name: str) -> Any:
+class CustomFunction:
     """The function that ``module:function`` names; modules are also looked for in the working directory.
+
+    It goes to other processes by its name.
 
     Raises
     ------
     SettingError
         There is no such module or function, or the module cannot be imported.
     """
+
+    def __init__(self, name: str) -> None:
+        self._function = _load(name)
+        update_wrapper(self, self._function)
+        self._named = name
+
+    def __call__(self, *sides: Any) -> list[Any]:
+        # Standard output may carry data: what a user's module prints goes where messages go.
+        with redirect_stdout(sys.stderr):
+            return list(self._function(*sides))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self._named,)
+
+
+def _load(name: str) -> Any:
     module, _, function = name.partition(":")
     if not module or not function:
         raise SettingError(f"a custom metric is named module:function, got {name!r}")
-    # Standard output may carry data: what a user's module prints goes where messages go.
     here = str(Path.cwd())
     if here not in sys.path:
         sys.path.insert(0, here)
@@ -100,10 +116,4 @@ def load_function(name: str) -> Any:
         raise SettingError(f"the custom metric {name} cannot be loaded: {type(error).__name__}: {error}") from error
     if not callable(found):
         raise SettingError(f"the custom metric {name} is no function")
-
-    @wraps(found)
-    def quiet(*sides: Any) -> list[Any]:
-        with redirect_stdout(sys.stderr):
-            return list(found(*sides))
-
-    return quiet
+    return found

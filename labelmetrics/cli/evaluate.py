@@ -8,7 +8,7 @@ import click
 
 from labelmetrics.cli._messages import Messages
 from labelmetrics.cli._options import (
-    INPUT,
+    INPUTS,
     Listed,
     as_json,
     check_kind,
@@ -20,7 +20,7 @@ from labelmetrics.cli._options import (
     option,
     write,
 )
-from labelmetrics.cli._reading import custom_option, data_rows_option, load_function, reading_options
+from labelmetrics.cli._reading import CustomFunction, custom_option, data_rows_option, reading_options
 from labelmetrics.errors import SettingError
 
 MISSING = ("error", "empty", "skip")
@@ -68,10 +68,12 @@ labelmetrics evaluate demo/ground_truth.ndjson demo/predictions.ndjson \
   --data-rows demo/data_rows.ndjson --iou 0.5,0.75 --confidences 10 --over-limit fit -o demo/metrics.ndjson.gz
 cat demo/predictions.ndjson | labelmetrics evaluate demo/ground_truth.ndjson - \
   --data-rows demo/data_rows.ndjson --json
+labelmetrics evaluate "demo/ground_*.ndjson" demo/predictions.ndjson \
+  --data-rows demo/data_rows.ndjson --workers 2 -o demo/ranges.lmeval
 """,
 )
-@click.argument("ground_truths", type=INPUT)
-@click.argument("predictions", type=INPUT)
+@click.argument("ground_truths", type=INPUTS)
+@click.argument("predictions", type=INPUTS)
 @option(
     "-o",
     "--output",
@@ -161,6 +163,27 @@ cat demo/predictions.ndjson | labelmetrics evaluate demo/ground_truth.ndjson - \
     help="What is read from COCO files. [default: bbox]",
 )
 @reading_options
+@option(
+    "--workers",
+    type=click.IntRange(min=1),
+    metavar="N",
+    section="Large input",
+    help="Processes that read and compare, with intermediate files. [default: 1]",
+)
+@option(
+    "--tmp",
+    type=click.Path(exists=True, file_okay=False),
+    metavar="DIR",
+    section="Large input",
+    help="Folder for intermediate files, which are about as large as the unpacked input. [default: beside the first "
+    "output]",
+)
+@option(
+    "--resume",
+    is_flag=True,
+    section="Large input",
+    help="Go on where the same command was killed.",
+)
 @metric_options
 @click.pass_obj
 def command(
@@ -175,12 +198,16 @@ def command(
     over_limit: str | None,
     custom: tuple[str, ...],
     iou: tuple[Any, ...],
+    workers: int | None,
+    tmp: str | None,
+    resume: bool,
     **settings: Any,
 ) -> None:
     """Compare predictions with ground truth.
 
-    GROUND_TRUTHS and PREDICTIONS are platform NDJSON (also packed by gzip or zstd), COCO files or the platform's
-    export; one of them may be - for standard input. Prints a summary, and writes what -o asks for.
+    GROUND_TRUTHS and PREDICTIONS are platform NDJSON (also packed by gzip or zstd), Parquet, COCO files or the
+    platform's export; a folder or a quoted pattern names several files, and one of the two may be - for standard input.
+    Prints a summary, and writes what -o asks for.
     """
     if as_json and "-" in outputs:
         raise SettingError("--json and -o - both need standard output")
@@ -189,21 +216,36 @@ def command(
     lines = metric_settings(metrics, level, over_limit)
     if lines and not set(kinds) - {"evaluation"}:
         raise SettingError("--metrics, --level and --over-limit are about metric lines: write some (-o x.ndjson)")
-    functions = [load_function(name) for name in custom]
+    functions = [CustomFunction(name) for name in custom]
 
     from labelmetrics.evaluation import evaluate
+    from labelmetrics.ranged import evaluate_files, takes_ranges
 
     given = {name: value for name, value in settings.items() if value is not None}
     if iou:
         given["iou"] = flat(iou)
+    large = {name: value for name, value in (("workers", workers), ("tmp", tmp), ("resume", resume)) if value}
+    in_ranges = takes_ranges(
+        ground_truths,
+        predictions,
+        wanted=[f"--{name}" for name in large],
+        unwanted=[f"--{name}" for name in ("format", "geometry") if name in given],
+    )
+    evaluation: Any
     with messages.progress() as progress:
-        evaluation = evaluate(ground_truths, predictions, custom=functions, progress=progress, **given)
-        if set(kinds) - {"evaluation"}:
-            evaluation.metric_columns(**lines)  # raises what writing lines would raise, before anything is written
-        for path in outputs:
-            progress(f"writing {path}", 1.0)
-            write(evaluation, path, lines)
-    for threshold in evaluation.results.grid.thresholds:
+        if in_ranges:
+            given |= large | lines
+            evaluation = evaluate_files(
+                ground_truths, predictions, outputs=outputs, custom=functions, progress=progress, **given
+            )
+        else:
+            evaluation = evaluate(ground_truths, predictions, custom=functions, progress=progress, **given)
+            if set(kinds) - {"evaluation"}:
+                evaluation.metric_columns(**lines)  # raises what writing lines would raise, before anything is written
+            for path in outputs:
+                progress(f"writing {path}", 1.0)
+                write(evaluation, path, lines)
+    for threshold in evaluation.manifest.settings.iou:
         _show(messages, evaluation.summary(iou=threshold), as_json, "-" in outputs)
     for path in outputs:
         messages.info(f"wrote {path}")

@@ -7,8 +7,8 @@ from typing import Any
 import click
 
 from labelmetrics.cli._messages import FAULTS, Messages
-from labelmetrics.cli._options import EVALUATION, INPUT, as_json, check_streams, make_command
-from labelmetrics.cli._reading import custom_option, data_rows_option, load_function, reading_options
+from labelmetrics.cli._options import EVALUATION, INPUT, as_json, check_streams, make_command, option
+from labelmetrics.cli._reading import CustomFunction, custom_option, data_rows_option, reading_options
 
 
 @make_command(
@@ -25,6 +25,7 @@ labelmetrics verify demo/results.lmeval demo/ground_truth.ndjson demo/prediction
 @data_rows_option
 @custom_option
 @reading_options
+@option("--workers", type=click.IntRange(min=1), metavar="N", section="Input", help="Threads that read.")
 @as_json
 @click.pass_context
 def command(
@@ -43,7 +44,7 @@ def command(
     inputs that it is said to come from. The settings are those of the evaluation. Exit code 1 if anything differs.
     """
     check_streams([ground_truths, predictions, settings["data_rows"]], [])
-    functions = [load_function(name) for name in custom]
+    functions = [CustomFunction(name) for name in custom]
 
     from labelmetrics.cli._tables import print_json
     from labelmetrics.verification import verify

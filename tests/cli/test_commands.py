@@ -117,8 +117,9 @@ def test_version() -> None:
 
 
 def test_evaluate_has_an_option_for_every_parameter() -> None:
-    parameters = set(inspect.signature(lm.evaluate).parameters) - {"progress"}
-    assert parameters <= {option.name for option in commands()["evaluate"].params}
+    options = {option.name for option in commands()["evaluate"].params}
+    assert set(inspect.signature(lm.evaluate).parameters) - {"progress"} <= options
+    assert set(inspect.signature(lm.evaluate_files).parameters) - {"progress", "limits", "ranges", "runner"} <= options
 
 
 def test_choices_are_those_of_the_calls() -> None:
@@ -207,7 +208,7 @@ def test_evaluate_is_the_python_call(demo: Path, tmp_path: Path) -> None:
                 "question/answer",
             ),
             *("--missing-ground-truth", "empty", "--missing-predictions", "skip", "--custom", "own:count"),
-            *("--format", "ndjson", "--geometry", "segm", "--workers", "2", "-o", tmp_path / "x.lmeval"),
+            *("--format", "ndjson", "--geometry", "segm", "-o", tmp_path / "x.lmeval"),
         )
     finally:
         sys.path.remove(str(tmp_path))
@@ -620,7 +621,7 @@ def test_messages_as_json(demo: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("command", "expected"),
     [
-        (("evaluate", "absent", "absent", "--log-format", "json"), "'absent' does not exist"),
+        (("evaluate", "absent", "absent", "--log-format", "json"), "absent: No such file"),
         (("evaluate", "--colour", "--log-format=json"), "No such option"),
         (("evalute", "--log-format", "json"), "there is no command 'evalute'; near it: evaluate"),
     ],
@@ -745,6 +746,42 @@ def test_a_line_a_minute_where_there_is_no_terminal(monkeypatch: pytest.MonkeyPa
         progress("comparing", 0.4)
         time.sleep(0.05)
     assert capsys.readouterr().err == ""
+
+
+def test_the_rest_takes_as_long_as_the_last_minute_says(monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
+    now = [0.0]
+    monkeypatch.setattr(messages.time, "monotonic", lambda: now[0])
+    pace = messages.Pace()
+    for at, share, expected in (
+        (5, 0.0, None),
+        (5.5, 0.3, None),  # at once: this was done before a kill
+        (15.5, 0.4, 60),
+        (25.5, 0.6, 40 * 20 / 30),
+        (85.5, 0.8, 20 * 70 / 40),  # the first report is out of date now
+        (86.5, 1.0, None),
+    ):
+        now[0] = at
+        pace.report("comparing", share)
+        assert pace.left() == (expected and pytest.approx(expected)), at
+    now[0] = 15.5
+    pace = messages.Pace()
+    pace.report("reading", 0.0)
+    now[0] = 25.5
+    pace.report("reading", 0.5)
+    now[0] = 29.5
+    assert pace.left() == pytest.approx(6)
+    now[0] = 99
+    assert pace.left() is None
+
+
+def test_a_line_says_what_is_left(monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
+    monkeypatch.setattr(messages, "INTERVAL", 0.01)
+    monkeypatch.setattr(messages.Pace, "elapsed", lambda self: 75.0)
+    monkeypatch.setattr(messages.Pace, "left", lambda self: 44.05)
+    with messages.Messages().progress() as progress:
+        progress("comparing (12,345 data rows a second)", 0.63)
+        time.sleep(0.2)
+    assert "comparing (12,345 data rows a second): 63% after 75 s, 44 s left\n" in capsys.readouterr().err
 
 
 def test_a_bar_on_a_terminal(monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
