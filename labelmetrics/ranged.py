@@ -8,6 +8,7 @@ written to parts, and the parts, one behind the other, are the outputs. So they 
 
 from __future__ import annotations
 
+import hashlib
 import pickle
 import shutil
 import time
