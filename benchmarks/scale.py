@@ -75,7 +75,7 @@ def main() -> None:
 
 def measure(files: tuple[Path, Path], output: Path, workers: int) -> Measured:
     """Run the command and look at its processes."""
-    command = [sys.executable, "-m", "labelmetrics", "--quiet", "evaluate", *map(str, files), "-o", str(output)]
+    command = [sys.executable, "-m", "labelmetrics", "evaluate", "--quiet", *map(str, files), "-o", str(output)]
     command += ["--workers", str(workers), "--tmp", str(output.parent)]
     if output.suffix != ".lmeval":
         command += ["--over-limit", "keep"]
