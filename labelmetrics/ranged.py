@@ -14,6 +14,7 @@ import shutil
 import time
 import warnings
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from concurrent.futures import BrokenExecutor
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial, reduce
@@ -23,7 +24,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from labelmetrics import __version__
-from labelmetrics.errors import Fault, InputError, LabelmetricsWarning, MissingRowsError, SettingError
+from labelmetrics.errors import (
+    Fault,
+    InputError,
+    LabelmetricsError,
+    LabelmetricsWarning,
+    MissingRowsError,
+    SettingError,
+)
 from labelmetrics.evaluation import CustomMetric, Evaluation, Progress, evaluate_sides, functions_of, settings_of
 from labelmetrics.formats.bad_lines import BadLines, OnBadLine
 from labelmetrics.formats.buckets import (
@@ -645,14 +653,22 @@ def _folder(path: Path, asked: str, *, resume: bool) -> Iterator[Path]:
             raise SettingError(f"{path}: other files or other settings were evaluated here, so it cannot be resumed")
     else:
         shutil.rmtree(path, ignore_errors=True)
+    is_killed = False
     try:
         path.mkdir(parents=True, exist_ok=True)
         mark.write_text(asked, encoding="utf-8")
         yield path
     except OSError as error:
         raise InputError(f"{error.filename or path}: {error.strerror or error}") from error
+    except BrokenExecutor as error:
+        is_killed = True
+        raise LabelmetricsError(
+            "a worker process was killed, perhaps for want of memory; go on with fewer workers (workers=, --workers) "
+            "by resume=True, --resume"
+        ) from error
     finally:
-        shutil.rmtree(path, ignore_errors=True)
+        if not is_killed:
+            shutil.rmtree(path, ignore_errors=True)
 
 
 def _known_keys(table: pa.Table) -> list[str]:

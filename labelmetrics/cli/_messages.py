@@ -158,6 +158,7 @@ class Pace:
 def _bar() -> Iterator[Progress]:
     from rich.console import Console
     from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn, TimeElapsedColumn
+    from rich.table import Column
     from rich.text import Text
 
     pace = Pace()
@@ -167,7 +168,8 @@ def _bar() -> Iterator[Progress]:
             left = pace.left()
             return Text("" if left is None else f"{timedelta(seconds=round(left))} left", "progress.remaining")
 
-    columns = (TextColumn("{task.description:<16}"), BarColumn(), TimeElapsedColumn(), Left())
+    elapsed, left = (column(table_column=Column(no_wrap=True)) for column in (TimeElapsedColumn, Left))
+    columns = (TextColumn("{task.description:<16}"), BarColumn(), elapsed, left)
     # Standard output may carry data; only standard error is drawn on.
     with Progress(*columns, console=Console(stderr=True), transient=True, redirect_stdout=False) as bar:
         task = bar.add_task(pace.step, total=1.0)

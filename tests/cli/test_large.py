@@ -33,7 +33,7 @@ main()
 """
 
 WAITING = """
-import os, pathlib, time
+import os, pathlib, signal, time
 
 n = 0
 
@@ -45,6 +45,8 @@ def metric(truths, guesses):
     if n > 20 and os.path.exists("wait"):
         pathlib.Path("waits").touch()
         time.sleep(600)
+    if n > 20 and os.path.exists("die"):
+        os.kill(os.getpid(), signal.SIGKILL)
     return []
 """
 
@@ -230,7 +232,7 @@ def wait_for(condition: Callable[[], bool], process: subprocess.Popen[str]) -> N
 
 def left(folder: Path) -> set[str]:
     """Files and folders, those of the custom metric aside."""
-    return {file.name for file in folder.iterdir()} - {"waiting.py", "wait", "waits", "calls", "__pycache__"}
+    return {file.name for file in folder.iterdir()} - {"waiting.py", "wait", "waits", "die", "calls", "__pycache__"}
 
 
 STARTING = pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="needs /proc to see processes start")
@@ -293,6 +295,22 @@ def test_after_a_kill_it_goes_on(demo: dict[str, Path], tmp_path: Path, workers:
     assert {name: found[name] for name in written(expected)} == written(expected)
     assert calls > 0
     assert 0 < len((folder / "calls").read_bytes()) < 120
+
+
+def test_a_killed_worker_is_as_a_kill(demo: dict[str, Path], tmp_path: Path) -> None:
+    (tmp_path / "die").touch()
+    process = start(tmp_path, demo, "--workers", "2")
+    out, err = process.communicate(timeout=120)
+    assert (process.returncode, out, err.count("\n")) == (2, "", 1)
+    assert err.startswith("Error: a worker process was killed, perhaps for want of memory")
+    assert left(tmp_path) == {".x.ndjson.ranges"}
+    (tmp_path / "die").unlink()
+    (tmp_path / "calls").unlink()
+    process = start(tmp_path, demo, "--workers", "1", "--resume")
+    _, err = process.communicate(timeout=120)
+    assert (process.returncode, err) == (0, "wrote x.ndjson\nwrote x.lmeval\n")
+    assert left(tmp_path) == {"x.ndjson", "x.ndjson.provenance.json", "x.lmeval"}
+    assert 0 < len((tmp_path / "calls").read_bytes()) < 120
 
 
 def test_after_a_kill_it_begins_anew(demo: dict[str, Path], tmp_path: Path) -> None:
