@@ -46,6 +46,7 @@ from labelmetrics.formats.ndjson import parse_line
 from labelmetrics.formats.output import check_ending, write_tables
 from labelmetrics.formats.provenance import write_metric_lines
 from labelmetrics.formats.rebuild import annotations_by_row
+from labelmetrics.formats.storage import path_of
 from labelmetrics.kernels.batch import Bools, Columns, DataRowKey
 from labelmetrics.kernels.buffer import DEFAULT_BUFFER, Buffer, check_buffer
 from labelmetrics.kernels.comparison import Comparison, check_rules, compare
@@ -337,7 +338,7 @@ def load(path: str | Path) -> Evaluation:
     except (KeyError, ValueError) as error:
         raise InputError(f"{path}: its custom metrics cannot be read: {error}") from error
     rows = table.column(manifest.key_kind).to_pylist()
-    return Evaluation(data_rows=table, manifest=manifest, custom=custom, _tables=_Stored(Path(path), manifest, rows))
+    return Evaluation(data_rows=table, manifest=manifest, custom=custom, _tables=_Stored(path_of(path), manifest, rows))
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -10,16 +10,15 @@ from __future__ import annotations
 
 import hashlib
 import pickle
-import shutil
 import time
 import warnings
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from concurrent.futures import BrokenExecutor
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial, reduce
+from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -38,6 +37,7 @@ from labelmetrics.formats.buckets import (
     BUCKET_BYTES,
     MOST_BUCKETS,
     SideName,
+    Source,
     SplitReport,
     cut_points,
     find_files,
@@ -53,7 +53,7 @@ from labelmetrics.formats.custom_metrics import check_values
 from labelmetrics.formats.data_rows import Missing, kind_of, read_data_rows, settle
 from labelmetrics.formats.inputs import Sides, is_stream, warn_of_contents, warn_of_shared, why_whole
 from labelmetrics.formats.lmeval import TABLES, EvaluationWriter
-from labelmetrics.formats.manifest import Counts, Digests, Manifest, Settings
+from labelmetrics.formats.manifest import Counts, Digests, Manifest, PartFile, PartsManifest, Settings
 from labelmetrics.formats.metric_columns import (
     BUILT_IN,
     Level,
@@ -64,8 +64,17 @@ from labelmetrics.formats.metric_columns import (
     lines_of,
     names_of,
 )
-from labelmetrics.formats.output import Kind, check_place, kind_of as output_kind, write_tables
-from labelmetrics.formats.provenance import write_metric_lines
+from labelmetrics.formats.output import (
+    Kind,
+    check_place,
+    is_in_parts,
+    kind_of as output_kind,
+    put_tables,
+    write_tables,
+)
+from labelmetrics.formats.parts import check_folder, clear, write_manifest, write_part
+from labelmetrics.formats.provenance import origin_of, text_of, write_metric_lines
+from labelmetrics.formats.storage import appearing, at_hand, is_url, move, open_arrow, path_of, remove, staging
 from labelmetrics.kernels.batch import Floats
 from labelmetrics.kernels.buffer import DEFAULT_BUFFER, Buffer
 from labelmetrics.kernels.comparison import warn_of_confidences
@@ -76,6 +85,7 @@ from labelmetrics.kernels.thresholds import Confidences, Grid, match_rule, read_
 from labelmetrics.kernels.vocabulary import AnswerNames, Names, Vocabulary
 from labelmetrics.limits import Limits
 from labelmetrics.summary import Summary, Sums
+from labelmetrics.words import counted
 from labelmetrics.workers import Here, Processes, Runner
 
 if TYPE_CHECKING:
@@ -169,10 +179,12 @@ def evaluate_files(
     ----------
     ground_truths, predictions : path or list of paths
         NDJSON (also gzip and zstd) and Parquet files of annotation lines; folders and patterns (``"gt/*.ndjson.gz"``)
-        name several. COCO files and the platform's export can only be read by :func:`evaluate`.
+        name several. These and all files below may be URLs of shared storage (``"s3://..."``), with the extra ``dask``.
+        COCO files and the platform's export can only be read by :func:`evaluate`.
     outputs : iterable of path
         What is written: ``.lmeval`` (evaluation file), ``.ndjson`` or ``.jsonl``, also with ``.gz`` or ``.zst`` (metric
-        lines), ``.parquet`` (metric table); ``"-"`` is standard output.
+        lines), ``.parquet`` (metric table); ``"-"`` is standard output. With a slash at the end
+        (``"metrics.ndjson/"``) lines and tables are a folder of part files, written by the workers, with a manifest.
     metrics, level, over_limit, limits
         As for :meth:`Evaluation.lines`.
     iou, confidences, include_subclasses, matching, masks, buffer, answer_names
@@ -229,8 +241,14 @@ def evaluate_files(
         format=None,
     )
     check_over_limit(over_limit)
-    targets = [Path(path) for path in outputs]
+    named = list(outputs)
+    targets = [path_of(str(path).rstrip("/") if is_in_parts(path) else path) for path in named]
     kinds = {path: _output_kind(path) for path in targets}
+    folders = [
+        path for name, path in zip(named, targets, strict=True) if is_in_parts(name) and kinds[path] != "evaluation"
+    ]
+    for path in folders:
+        check_folder(path)
     files = _find(ground_truths, predictions)
     _check_targets(targets, files)
     table = None if data_rows is None else read_data_rows(data_rows)
@@ -245,8 +263,12 @@ def evaluate_files(
         limits=limits or Limits(),
     )
     asked = _asked(job, fixed, files, table, keep_refused=bad_lines is not None)
-    place = Path(tmp) if tmp is not None else (targets[0] if targets and str(targets[0]) != "-" else Path("evaluation"))
-    own = place / "labelmetrics-ranges" if tmp is not None else place.with_name(f".{place.name}.ranges")
+    if tmp is not None:
+        own = path_of(tmp) / "labelmetrics-ranges"
+    else:
+        place = targets[0] if targets and str(targets[0]) != "-" else Path("evaluation")
+        own = place.with_name(f".{place.name}.ranges")
+    own = own.absolute()  # workers may have other working directories
     log = BadLines(on_bad_line, max_bad_lines, bad_lines)
     with _folder(own, asked, resume=resume) as folder:
         if (folder / "cuts.pickle").exists():
@@ -276,14 +298,14 @@ def evaluate_files(
         job = replace(job, folder=folder, kind=kind, has_table=table is not None)
         present = np.concatenate([np.empty(0), *(part for report in sides[1] for part in report.confidences)])
         if "skip" in (missing_ground_truth, missing_predictions):
-            names, present = run.survey(job, len(cuts) + 1, keep_confidences=fixed == "auto")
+            names, present = run.survey(job, cuts, keep_confidences=fixed == "auto")
         grid = Grid(tuple(settings.iou), read_confidences(confidences, present))
         if grid.keys:
             warn_of_confidences(
                 sum(report.without_confidence for report in sides[1]), sum(report.annotations for report in sides[1])
             )
         job = replace(job, keys=list(grid.keys) or None, vocabulary=Vocabulary.of(names, answer_names))
-        return run.evaluate(job, len(cuts) + 1, targets, kinds)
+        return run.evaluate(job, cuts, targets, kinds, folders)
 
 
 def takes_ranges(
@@ -311,9 +333,9 @@ def takes_ranges(
     size = 0
     for side, name in ((ground_truths, "ground truth"), (predictions, "predictions")):
         files = [Path(side)] if is_stream(side) else find_files(side, name)
-        if is_several(Path(side)):
+        if is_several(path_of(side)):
             reasons.append(f"several files ({side})")
-        elif Path(side).suffix == ".parquet":
+        elif path_of(side).suffix == ".parquet":
             reasons.append(f"Parquet ({side})")
         obstacles += [why for file in files if (why := why_whole(file)) is not None]
         size += 0 if is_stream(side) else size_of(files)
@@ -336,12 +358,12 @@ def _find(ground_truths: Any, predictions: Any) -> list[list[Path]]:
 def _check_targets(targets: Sequence[Path], files: Sequence[Sequence[Path]]) -> None:
     """Refuse what could not be written in the end, or would be written over an input."""
     for path in targets:
-        if str(path) == "-":
+        if str(path) == "-" or is_url(path):
             continue
         if not path.parent.is_dir():
             raise SettingError(f"{path}: the folder {path.parent} does not exist")
         check_place(path)
-        if path.exists() and any(path.samefile(file) for side in files for file in side):
+        if path.exists() and any(path.samefile(file) for side in files for file in side if not is_url(file)):
             raise SettingError(f"{path}: is an input, so it is not written over")
 
 
@@ -379,9 +401,10 @@ class _Job:
 
         table = None
         if self.has_table:
-            with pa.memory_map(str(self.folder / "rows" / f"{bucket:04d}.arrow")) as stream:
+            with open_arrow(self.folder / "rows" / f"{bucket:04d}.arrow") as stream:
                 table = pa.ipc.open_file(stream).read_all()
-        truth, guess = (read_bucket(self.folder, side, bucket) for side in SIDES)
+        with at_hand(self.folder, [f"{side}/{bucket:04d}" for side in SIDES]) as folder:
+            truth, guess = (read_bucket(folder, side, bucket) for side in SIDES)
         return Sides(truth, guess, table, canonical=(True, True))
 
 
@@ -491,16 +514,23 @@ class _Run:
         self._progress = progress or (lambda step, share: None)
 
     def _tasks(
-        self, name: str, function: Callable[..., Any], tasks: Sequence[tuple[Any, ...]], clock: _Clock
+        self,
+        name: str,
+        function: Callable[..., Any],
+        tasks: Sequence[tuple[Any, ...]],
+        clock: _Clock,
+        told: Callable[..., str],
     ) -> list[Any]:
+        """Results of some tasks, in order; ``told`` says in words what a task is about."""
         files = [self._folder / f"{name}-{index:06d}.pickle" for index in range(len(tasks))]
         done = {file for file in files if file.exists()}
         left = [(file, function, *task) for file, task in zip(files, tasks, strict=True) if file not in done]
         found = []
         # Whatever ends this early ends the tasks too, before the folder that they write to is removed.
         with closing(self._runner.run(_stored, left)) as results:
-            for file in files:
-                found.append(pickle.loads(file.read_bytes()) if file in done else next(results))
+            for file, task in zip(files, tasks, strict=True):
+                with _naming(told, *task):
+                    found.append(pickle.loads(file.read_bytes()) if file in done else next(results))
                 clock.tell(len(found) / len(files), found[-1], is_new=file not in done)
         return found
 
@@ -518,30 +548,38 @@ class _Run:
         work = partial(
             split,
             cuts=cuts,
-            folder=self._folder,
             keep_refused=keep_refused,
             keep_confidences=keep_confidences,
             keep_uuids=keep_uuids,
         )
         clock = _Clock("reading", "annotations", lambda report: report.annotations, self._progress, 0.0, 0.3)
-        return self._tasks("split", _split_task, [(work, source, n) for n, source in enumerate(sources)], clock)
+        tasks = [(source, number, work, self._folder) for number, source in enumerate(sources)]
+        return self._tasks("split", _split_task, tasks, clock, _told_source)
 
-    def survey(self, job: _Job, n: int, *, keep_confidences: bool) -> tuple[Names, Floats]:
+    def survey(self, job: _Job, cuts: Sequence[str], *, keep_confidences: bool) -> tuple[Names, Floats]:
         """Names and confidences of all annotations that are not left out."""
         names, present = Names(), [np.empty(0)]
         work = partial(_survey, keep_confidences=keep_confidences)
         clock = _Clock("looking through", "ranges", lambda found: 1, self._progress, 0.3, 0.4)
-        for found, confidences in self._tasks("survey", work, [(job, bucket) for bucket in range(n)], clock):
+        tasks = [(job, bucket) for bucket in range(len(cuts) + 1)]
+        for found, confidences in self._tasks("survey", work, tasks, clock, partial(_told_range, cuts)):
             names.update(found)
             present.append(confidences)
         return names, np.concatenate(present)
 
-    def evaluate(self, job: _Job, n: int, targets: Sequence[Path], kinds: dict[Path, Kind]) -> RangedEvaluation:
+    def evaluate(
+        self,
+        job: _Job,
+        cuts: Sequence[str],
+        targets: Sequence[Path],
+        kinds: dict[Path, Kind],
+        folders: Collection[Path],
+    ) -> RangedEvaluation:
         """Evaluate all ranges, and put their parts together."""
+        n = len(cuts) + 1
         clock = _Clock("comparing", "data rows", lambda report: report.counts.data_rows, self._progress, 0.4, 0.9)
-        reports: list[_RangeReport] = self._tasks(
-            "range", _evaluate_range, [(job, bucket) for bucket in range(n)], clock
-        )
+        tasks = [(job, bucket) for bucket in range(n)]
+        reports: list[_RangeReport] = self._tasks("range", _evaluate_range, tasks, clock, partial(_told_range, cuts))
         _raise_missing(reports)
         for message in dict.fromkeys(text for report in reports for text in report.said):
             warnings.warn(message, LabelmetricsWarning, stacklevel=4)
@@ -558,6 +596,9 @@ class _Run:
         parts = [self._folder / "parts" / f"{bucket:04d}" for bucket in range(n)]
         for index, path in enumerate(targets):
             self._progress(f"writing {path}", 0.9 + 0.1 * index / len(targets))
+            if path in folders:
+                self._write_parts(path, kinds[path], [(job, bucket, kept) for bucket in range(n)], cuts, manifest)
+                continue
             match kinds[path]:
                 case "evaluation":
                     _join_evaluation(path, parts, manifest)
@@ -574,9 +615,67 @@ class _Run:
         self._progress("done", 1.0)
         return RangedEvaluation(manifest=manifest, summaries=summaries, outputs=list(targets))
 
+    def _write_parts(
+        self,
+        folder: Path,
+        kind: Kind,
+        tasks: Sequence[tuple[_Job, int, set[str] | None]],
+        cuts: Sequence[str],
+        manifest: Manifest,
+    ) -> None:
+        """Write a folder of part files, one of each range."""
+        clear(folder)
+        files = []
+        with closing(self._runner.run(partial(_write_part_file, folder.absolute(), kind), tasks)) as results:
+            for job, bucket, _ in tasks:
+                with _naming(_told_range, cuts, job, bucket):
+                    files.append(next(results))
+        lines, kept = sum(file.lines for file in files), tasks[0][2]
+        write_manifest(folder, PartsManifest(**origin_of(manifest, lines, fitted=kept is not None), parts=files))
 
-def _split_task(work: Callable[..., SplitReport], source: Any, number: int) -> SplitReport:
-    return work(source, number=number)
+
+class _TaskError(LabelmetricsError):
+    """A task failed in a way that nobody has foreseen, such as by a kill; others are done and kept."""
+
+
+@contextmanager
+def _naming(told: Callable[..., str], *task: Any) -> Iterator[None]:
+    """Let an error that nobody has foreseen say which task it is about."""
+    try:
+        yield
+    except (LabelmetricsError, OSError):
+        raise  # says where
+    except Exception as error:
+        raise _TaskError(
+            f"{told(*task)} cannot be evaluated: {type(error).__name__}: {error} (what was done is kept; go on by "
+            "resume=True, --resume, where memory was wanting with fewer workers)"
+        ) from error
+
+
+def _split_task(source: Source, number: int, work: Callable[..., SplitReport], folder: Path) -> SplitReport:
+    """Put a source into buckets, where each of its files appears when it is complete: a task may be done twice."""
+    with staging(folder, "split-") as own:
+        report = work(source, number=number, folder=own)
+        for file in [one for one in own.rglob("*") if one.is_file()]:
+            move(file, folder.joinpath(*file.relative_to(own).parts))
+    return report
+
+
+def _told_source(source: Source, *others: Any) -> str:
+    return source.path + ("" if source.stop is None else f", bytes {source.start} to {source.stop},")
+
+
+def _told_range(cuts: Sequence[str], job: _Job, bucket: int) -> str:
+    """Which data rows a range has: by their keys, or by where it was cut if it cannot be read."""
+    try:
+        sides = job.read(bucket)
+        keys = {key.value for side in (sides.ground_truth, sides.prediction) for key in side.data_row.values}
+        keys |= set() if sides.table is None else set(sides.table.column(job.kind).to_pylist())
+        return f"{counted(len(keys), 'data row')} from {job.kind}:{min(keys)} to {job.kind}:{max(keys)}"
+    except Exception:
+        start = f" from {job.kind}:{cuts[bucket - 1]}" if bucket else ""
+        stop = f" before {job.kind}:{cuts[bucket]}" if bucket < len(cuts) else ""
+        return f"the data rows{start}{stop}"
 
 
 def _stored(file: Path, function: Callable[..., Any], *task: Any) -> Any:
@@ -587,9 +686,8 @@ def _stored(file: Path, function: Callable[..., Any], *task: Any) -> Any:
 
 
 def _store(file: Path, value: Any) -> None:
-    temporary = file.with_suffix(".part")
-    temporary.write_bytes(pickle.dumps(value))
-    temporary.replace(file)
+    with appearing(file) as temporary:
+        temporary.write_bytes(pickle.dumps(value))
 
 
 def _asked(
@@ -652,23 +750,20 @@ def _folder(path: Path, asked: str, *, resume: bool) -> Iterator[Path]:
         if mark.read_text(encoding="utf-8") != asked:
             raise SettingError(f"{path}: other files or other settings were evaluated here, so it cannot be resumed")
     else:
-        shutil.rmtree(path, ignore_errors=True)
-    is_killed = False
+        remove(path)
+    is_kept = False
     try:
         path.mkdir(parents=True, exist_ok=True)
         mark.write_text(asked, encoding="utf-8")
         yield path
     except OSError as error:
         raise InputError(f"{error.filename or path}: {error.strerror or error}") from error
-    except BrokenExecutor as error:
-        is_killed = True
-        raise LabelmetricsError(
-            "a worker process was killed, perhaps for want of memory; go on with fewer workers (workers=, --workers) "
-            "by resume=True, --resume"
-        ) from error
+    except _TaskError:
+        is_kept = True
+        raise
     finally:
-        if not is_killed:
-            shutil.rmtree(path, ignore_errors=True)
+        if not is_kept:
+            remove(path)
 
 
 def _known_keys(table: pa.Table) -> list[str]:
@@ -699,14 +794,20 @@ def _store_rows(folder: Path, table: pa.Table, kind: str, cuts: Sequence[str]) -
     (folder / "rows").mkdir(exist_ok=True)
     for index in range(len(cuts) + 1):
         part = table.take(pa.array(np.flatnonzero(bucket == index)))
-        with pa.ipc.new_file(str(folder / "rows" / f"{index:04d}.arrow"), part.schema) as writer:
+        with (
+            appearing(folder / "rows" / f"{index:04d}.arrow") as temporary,
+            pa.ipc.new_file(str(temporary), part.schema) as writer,
+        ):
             writer.write_table(part)
 
 
 def _write_part(file: Path, tables: Sequence[pa.Table]) -> None:
     import pyarrow as pa
 
-    with pa.ipc.new_stream(str(file), tables[0].schema, options=_options()) as writer:
+    with (
+        appearing(file) as temporary,
+        pa.ipc.new_stream(str(temporary), tables[0].schema, options=_options()) as writer,
+    ):
         for table in tables:
             writer.write_table(table.combine_chunks())
 
@@ -720,7 +821,7 @@ def _options() -> Any:
 def _read_part(file: Path) -> pa.Table:
     import pyarrow as pa
 
-    with pa.memory_map(str(file)) as stream:
+    with open_arrow(file) as stream:
         return pa.ipc.open_stream(stream).read_all()
 
 
@@ -792,11 +893,30 @@ def _chosen(table: pa.Table, kept: set[str] | None) -> pa.Table:
     return table.drop_columns("feature")
 
 
+def _lines(part: Path, kept: set[str] | None) -> list[pa.Array]:
+    """Lines of a range that are written."""
+    chunks: list[pa.Array] = _chosen(_read_part(part / "lines.arrow"), kept).column("line").chunks
+    return chunks
+
+
 def _join_lines(path: Path, parts: Sequence[Path], manifest: Manifest, kept: set[str] | None) -> None:
-    blocks = (
-        lines for part in parts for lines in _chosen(_read_part(part / "lines.arrow"), kept).column("line").chunks
-    )
+    blocks = chain.from_iterable(_lines(part, kept) for part in parts)
     write_metric_lines(path, blocks, manifest, fitted=kept is not None)
+
+
+def _write_part_file(folder: Path, kind: Kind, job: _Job, bucket: int, kept: set[str] | None) -> PartFile:
+    """Write the metric lines of one range to a file of their own."""
+    part = job.folder / "parts" / f"{bucket:04d}"
+
+    def write(stream: IO[bytes]) -> int:
+        if kind == "table":
+            return put_tables(stream, [_chosen(_read_part(part / "table.arrow"), kept)])
+        blocks = _lines(part, kept)
+        for lines in blocks:
+            stream.write(text_of(lines))
+        return sum(map(len, blocks))
+
+    return write_part(folder, bucket, write)
 
 
 def _join_table(path: Path, parts: Sequence[Path], kept: set[str] | None) -> None:

@@ -8,16 +8,22 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager
 from threading import Thread, current_thread, main_thread
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future, ProcessPoolExecutor
 
 __all__ = ["Here", "Processes", "Runner"]
 
 
 class Runner(Protocol):
-    """Runs a function once for each of many tuples of arguments; all of them can be pickled."""
+    """Runs a function once for each of many tuples of arguments; all of them can be pickled.
+
+    A task may be begun again where what did it has died.
+    """
 
     def run(self, function: Callable[..., Any], tasks: Iterable[tuple[Any, ...]]) -> Generator[Any, None, None]:
-        """Yield the results in the order of the tasks; the first error ends it, and so does ``close``."""
+        """Yield the results in the order of the tasks; the first error, in that order, ends it, as does ``close``."""
 
 
 class Here:
@@ -47,27 +53,61 @@ class Processes:
         self._n = n
 
     def run(self, function: Callable[..., Any], tasks: Iterable[tuple[Any, ...]]) -> Generator[Any, None, None]:
-        """Yield the results in the order of the tasks; a few tasks are under way beyond the one that is waited for."""
-        from concurrent.futures import ProcessPoolExecutor
-        from multiprocessing import get_context
+        """Yield the results in the order of the tasks; a few tasks are under way beyond the one that is waited for.
 
-        # Fresh processes: a fork of one that has threads may hang.
-        pool = ProcessPoolExecutor(self._n, mp_context=get_context("spawn"), initializer=_end_with_parent)
-        try:
-            waiting: deque[Any] = deque()
-            for task in tasks:
-                with _interrupts_held():
-                    waiting.append(pool.submit(function, *task))  # starts processes as they are needed
-                if len(waiting) > 2 * self._n:
-                    yield waiting.popleft().result()
-            while waiting:
-                yield waiting.popleft().result()
-        except BaseException:
-            for process in (getattr(pool, "_processes", None) or {}).values():
-                process.terminate()
-            raise
-        finally:
-            pool.shutdown(wait=True, cancel_futures=True)
+        Where a process dies, all that was under way is done again, one task at a time: most will do, and the one that
+        kills its process is known.
+        """
+        from concurrent.futures.process import BrokenProcessPool
+
+        left = iter(tasks)
+        under_way: deque[tuple[Any, ...]] = deque()
+        while True:
+            futures: deque[Future[Any]] = deque()
+            try:
+                with _processes(self._n) as pool:
+                    for task in left:
+                        under_way.append(task)
+                        futures.append(_submit(pool, function, task))
+                        if len(futures) > 2 * self._n:
+                            yield _first(futures, under_way)
+                    while futures:
+                        yield _first(futures, under_way)
+                return
+            except BrokenProcessPool:
+                with _processes(1) as pool:
+                    while under_way:
+                        futures = deque([_submit(pool, function, under_way[0])])
+                        yield _first(futures, under_way)
+
+
+def _submit(pool: ProcessPoolExecutor, function: Callable[..., Any], task: tuple[Any, ...]) -> Future[Any]:
+    with _interrupts_held():
+        return pool.submit(function, *task)  # starts processes as they are needed
+
+
+def _first(futures: deque[Future[Any]], under_way: deque[tuple[Any, ...]]) -> Any:
+    """Result of the first task, which is no longer under way then."""
+    result = futures.popleft().result()
+    under_way.popleft()
+    return result
+
+
+@contextmanager
+def _processes(n: int) -> Iterator[ProcessPoolExecutor]:
+    from concurrent.futures import ProcessPoolExecutor
+    from multiprocessing import get_context
+
+    # Fresh processes: a fork of one that has threads may hang.
+    pool = ProcessPoolExecutor(n, mp_context=get_context("spawn"), initializer=_end_with_parent)
+    try:
+        yield pool
+    except BaseException:
+        for process in (getattr(pool, "_processes", None) or {}).values():
+            process.terminate()
+        raise
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
 
 
 @contextmanager

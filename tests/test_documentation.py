@@ -24,7 +24,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import labelmetrics
-from labelmetrics.formats.manifest import Counts, Digests, Manifest, Provenance, Settings
+from labelmetrics.formats.manifest import Counts, Digests, Manifest, PartsManifest, Provenance, Settings
 from labelmetrics.formats.schema import schemas
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -287,6 +287,7 @@ def test_fields_of_manifest_and_sidecar_are_documented() -> None:
     names = [*Settings.model_fields, *Digests.model_fields, *Counts.model_fields]
     assert [name for name in names if f"`{name}`" not in page] == []
     assert set(table_of("formats.md", "Provenance sidecar")) == set(Provenance.model_fields)
+    assert set(table_of("formats.md", "Part files")) == set(PartsManifest.model_fields)
 
 
 def test_fields_of_lines_are_documented() -> None:

@@ -11,11 +11,20 @@ import click
 from labelmetrics.cli._messages import Messages
 from labelmetrics.errors import SettingError
 from labelmetrics.formats.output import Kind, check_place, kind_of
+from labelmetrics.formats.storage import is_url
 
 LEVELS = ("data_row", "feature", "subclass")
 OVER_LIMIT = ("error", "fit", "keep")
 
-INPUT = click.Path(exists=True, dir_okay=False, allow_dash=True)
+
+class Place(click.Path):
+    """A path, or a URL of shared storage."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        return value if is_url(value) else super().convert(value, param, ctx)
+
+
+INPUT = Place(exists=True, dir_okay=False, allow_dash=True)
 INPUTS = click.Path(allow_dash=True)
 """A file, a folder or a pattern; whether there are such files is told by what reads them."""
 EVALUATION = click.Path(exists=True)
@@ -224,7 +233,7 @@ def check_streams(inputs: Sequence[str | None], outputs: Sequence[str | None]) -
     if len(written) > len(set(written)):
         raise SettingError(f"{max(written, key=written.count)}: is named as an output twice")
     for path in written:
-        if path == "-":
+        if path == "-" or is_url(path):
             continue
         if not Path(path).parent.is_dir():
             raise SettingError(f"{path}: the folder {Path(path).parent} does not exist")

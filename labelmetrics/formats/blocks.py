@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from labelmetrics.errors import Fault, InputError
+from labelmetrics.formats.storage import path_of, reason_of
 
 BLOCK_BYTES = 16 << 20
 LINE_BYTES = 64 << 20
@@ -60,9 +61,9 @@ def open_bytes(path: str | Path) -> Iterator[BinaryIO]:
         The file cannot be opened.
     """
     try:
-        raw: Any = sys.stdin.buffer if str(path) == "-" else Path(path).open("rb")  # noqa: SIM115
+        raw: Any = sys.stdin.buffer if str(path) == "-" else path_of(path).open("rb")
     except OSError as error:
-        raise InputError(f"{path}: {error.strerror or error}") from error
+        raise InputError(f"{path}: {reason_of(error)}") from error
     buffered = raw if isinstance(raw, io.BufferedReader) else io.BufferedReader(raw)
     try:
         start = buffered.peek(4)[:4]

@@ -22,6 +22,7 @@ from labelmetrics.errors import Fault, InputError
 from labelmetrics.formats.annotation_lines import Piece, columns_of_pieces, pieces_of, read_table
 from labelmetrics.formats.bad_lines import BadLines
 from labelmetrics.formats.blocks import BLOCK_BYTES, BOM, LINE_BYTES, MAGIC, Block, read_blocks
+from labelmetrics.formats.storage import is_url, path_of, paths_like, reason_of
 from labelmetrics.kernels.batch import Columns, Floats
 from labelmetrics.kernels.vocabulary import Names
 
@@ -68,7 +69,7 @@ class Source:
         if self.stop is None:
             yield from read_blocks(self.path)
             return
-        with Path(self.path).open("rb") as file:
+        with path_of(self.path).open("rb") as file:
             number = 1
             if self.start:
                 # The line that began before belongs to the stretch before.
@@ -99,14 +100,14 @@ def find_files(side: Any, name: str) -> list[Path]:
     listed = [side] if isinstance(side, str | Path) else list(side)
     found: list[Path] = []
     for one in listed:
-        path = Path(one)
+        path = path_of(one)
         if path.suffix == ".lmeval" and path.is_dir():
             raise InputError(f"{path}: is an evaluation file, not a folder of {name}")
         if path.is_dir():
             endings = tuple(f"{suffix}{packed}" for suffix in SUFFIXES for packed in ("", ".gz", ".zst"))
             found += sorted(file for file in path.iterdir() if file.name.endswith(endings))
         elif is_several(path):
-            found += sorted(Path(path.anchor or ".").glob(str(path.relative_to(path.anchor) if path.anchor else path)))
+            found += paths_like(one)
         else:
             _begin(path)
             found.append(path)
@@ -138,7 +139,7 @@ def _begin(file: Path) -> tuple[int, bytes]:
         with file.open("rb") as stream:
             return file.stat().st_size, stream.read(4096)
     except OSError as error:
-        raise InputError(f"{file}: {error.strerror or error}") from error
+        raise InputError(f"{file}: {reason_of(error)}") from error
 
 
 def _is_packed(head: bytes) -> bool:
@@ -192,7 +193,7 @@ def _batches(file: Path, columns: list[str] | None = None) -> Iterator[pa.Table]
     import pyarrow.parquet as pq
 
     try:
-        with pq.ParquetFile(file) as parquet:
+        with pq.ParquetFile(file.open("rb") if is_url(file) else file) as parquet:
             for batch in parquet.iter_batches(columns=columns):
                 yield pa.Table.from_batches([batch])
     except (OSError, pa.ArrowException) as error:
@@ -299,7 +300,7 @@ def split(
 
 def _pieces(source: Source, report: SplitReport, *, keep_uuids: bool) -> Iterator[Piece]:
     if source.path.endswith(".parquet"):
-        for table in _batches(Path(source.path)):
+        for table in _batches(path_of(source.path)):
             yield read_table(table)
         return
     for block in source.blocks():

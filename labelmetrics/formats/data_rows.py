@@ -12,6 +12,7 @@ import numpy as np
 
 from labelmetrics.errors import DataRowError, Fault, InputError, MissingRowsError, SettingError
 from labelmetrics.formats.blocks import open_bytes, read_blocks
+from labelmetrics.formats.storage import is_url, path_of
 from labelmetrics.kernels.batch import Coded, Columns, DataRowKey, DataRowKeys
 
 if TYPE_CHECKING:
@@ -99,7 +100,7 @@ def _load(source: TableInput) -> pa.Table:
         if suffix == ".parquet":
             import pyarrow.parquet
 
-            return pyarrow.parquet.read_table(source)
+            return pyarrow.parquet.read_table(path_of(source).open("rb") if is_url(source) else source)
         if suffix == ".csv":
             import pyarrow.csv
 

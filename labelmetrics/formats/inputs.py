@@ -17,6 +17,7 @@ from labelmetrics.formats.bad_lines import BadLines
 from labelmetrics.formats.blocks import open_bytes
 from labelmetrics.formats.data_rows import read_data_rows
 from labelmetrics.formats.objects import columns_of_labels
+from labelmetrics.formats.storage import is_url, path_of
 from labelmetrics.kernels.batch import Columns
 
 if TYPE_CHECKING:
@@ -109,8 +110,12 @@ def read_sides(
 
 def warn_of_shared(ground_truths: Iterable[str | Path], predictions: Iterable[str | Path]) -> None:
     """Warn of a file that is on both sides."""
+
+    def is_file(path: str | Path) -> bool:
+        return not is_url(path) and Path(path).is_file()
+
     truths, guesses = (
-        {(stat.st_dev, stat.st_ino): path for path in side if Path(path).is_file() and (stat := Path(path).stat())}
+        {(stat.st_dev, stat.st_ino): path for path in side if is_file(path) and (stat := Path(path).stat())}
         for side in (ground_truths, predictions)
     )
     for one in list(truths.keys() & guesses.keys())[:1]:
@@ -142,6 +147,8 @@ def _warn(message: str) -> None:
 
 def is_stream(path: str | Path) -> bool:
     """Whether a path is standard input or a pipe: what is read from it is gone."""
+    if is_url(path):
+        return False
     return str(path) == "-" or (Path(path).exists() and not Path(path).is_file() and not Path(path).is_dir())
 
 
@@ -149,7 +156,7 @@ def why_whole(path: str | Path) -> str | None:
     """Why a file can only be read into memory as a whole; ``None`` where it can be read piece by piece."""
     if is_stream(path):
         return f"{'standard input' if str(path) == '-' else path} can only be read into memory as a whole"
-    if Path(path).suffix == ".parquet" or (found := _format(path, None)) == "ndjson":
+    if path_of(path).suffix == ".parquet" or (found := _format(path, None)) == "ndjson":
         return None
     words = "a COCO file" if found == "coco" else "an export of the platform"
     return f"{path}: {words} can only be read into memory as a whole"

@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from labelmetrics.errors import Fault, InputError
 from labelmetrics.formats.manifest import Manifest
 from labelmetrics.formats.output import TableWriter
+from labelmetrics.formats.storage import is_url, move, path_of, remove
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -43,7 +44,7 @@ class EvaluationWriter:
     """
 
     def __init__(self, path: str | Path) -> None:
-        self._path, self._target = path, Path(path)
+        self._path, self._target = path, path_of(path)
         self._objects = 0
         self._tables: dict[str, TableWriter] = {}
         if self._target.exists() and not (self._target / "manifest.json").is_file():
@@ -56,7 +57,8 @@ class EvaluationWriter:
             )
         with self._reporting():
             self._target.parent.mkdir(parents=True, exist_ok=True)
-            self._folder = tempfile.TemporaryDirectory(prefix=f".{self._target.name}.", dir=self._target.parent)
+            beside = None if is_url(self._target) else self._target.parent
+            self._folder = tempfile.TemporaryDirectory(prefix=f".{self._target.name}.", dir=beside)
             self._made = Path(self._folder.name) / "made"
             self._made.mkdir()
 
@@ -90,6 +92,12 @@ class EvaluationWriter:
             for rows in self._tables.values():
                 rows.finish()
             (self._made / "manifest.json").write_text(manifest.model_dump_json(indent=2) + "\n", encoding="utf-8")
+            if is_url(self._target):
+                # Files of shared storage cannot be renamed at one blow: an evaluation is there when its manifest is.
+                remove(self._target)
+                for file in sorted(self._made.iterdir(), key=lambda one: one.name == "manifest.json"):
+                    move(file, self._target / file.name)
+                return
             if self._target.exists():
                 self._target.rename(Path(self._folder.name) / "old")
             self._made.rename(self._target)
@@ -137,7 +145,7 @@ def read_manifest(path: str | Path) -> Manifest:
     InputError
         There is no evaluation file, or one of another format.
     """
-    file = Path(path) / "manifest.json"
+    file = path_of(path) / "manifest.json"
     try:
         text = file.read_bytes()
     except OSError as error:
@@ -165,6 +173,8 @@ def read_table(path: str | Path, name: str, filters: list[tuple[str, str, Any]] 
 
     try:
         dictionary = ["data_row"] if name in ("objects", "counts", "iou") else None
-        return pq.read_table(Path(path) / f"{name}.parquet", filters=filters, read_dictionary=dictionary)
+        file = path_of(path) / f"{name}.parquet"
+        source: Any = file.open("rb") if is_url(file) else file
+        return pq.read_table(source, filters=filters, read_dictionary=dictionary)
     except (OSError, pa.ArrowInvalid) as error:
         raise InputError(f"{path}: the table {name} cannot be read: {error}") from error

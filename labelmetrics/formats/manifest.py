@@ -7,7 +7,16 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
-__all__ = ["MANIFEST_FORMAT", "Counts", "Digests", "Manifest", "Provenance", "Settings"]
+__all__ = [
+    "MANIFEST_FORMAT",
+    "Counts",
+    "Digests",
+    "Manifest",
+    "PartFile",
+    "PartsManifest",
+    "Provenance",
+    "Settings",
+]
 
 MANIFEST_FORMAT = 1
 """Version of the layout of evaluation files; readers refuse any other."""
@@ -158,7 +167,19 @@ class Manifest(_Written):
         return self
 
 
-class Provenance(_Written):
+class _Origin(_Written):
+    """Where metric lines come from."""
+
+    format: Literal[1] = 1
+    labelmetrics: str
+    settings: Settings
+    confidence_keys: ConfidenceKeys
+    digests: Digests
+    fitted: bool
+    lines: Total
+
+
+class Provenance(_Origin):
     """``FILE.provenance.json``: where the lines of ``FILE`` come from.
 
     Parameters
@@ -190,11 +211,53 @@ class Provenance(_Written):
     [0.5]
     """
 
-    format: Literal[1] = 1
-    labelmetrics: str
-    settings: Settings
-    confidence_keys: ConfidenceKeys
-    digests: Digests
-    fitted: bool
-    lines: Total
     digest_of_lines: Sha256
+
+
+class PartFile(_Written):
+    """One of the files that metric lines are written to.
+
+    Parameters
+    ----------
+    name : str
+        Name of the file, in the folder of the manifest.
+    lines : int
+        Number of lines, or rows of a table.
+    bytes : int
+        Size of the file.
+    sha256 : str
+        SHA-256 of the file, as hexadecimal digits.
+
+    Examples
+    --------
+    >>> PartFile(name="part-0000.ndjson", lines=0, bytes=0, sha256="0" * 64).lines
+    0
+    """
+
+    name: str
+    lines: Total
+    bytes: Total
+    sha256: Sha256
+
+
+class PartsManifest(_Origin):
+    """``manifest.json`` of a folder of part files: where the lines come from, and which files there are.
+
+    Parameters
+    ----------
+    format, labelmetrics, settings, confidence_keys, digests, fitted, lines
+        As in :class:`Provenance`.
+    parts : list of PartFile
+        The files, in the order of the lines.
+
+    Examples
+    --------
+    >>> manifest = PartsManifest(
+    ...     labelmetrics="0.1.0", settings=Settings(iou=[0.5]), confidence_keys=[],
+    ...     digests=Digests(ground_truth="0" * 32, prediction="0" * 32), fitted=False, lines=0,
+    ...     parts=[PartFile(name="part-0000.ndjson", lines=0, bytes=0, sha256="0" * 64)])
+    >>> [part.name for part in manifest.parts]
+    ['part-0000.ndjson']
+    """
+
+    parts: list[PartFile]

@@ -9,9 +9,9 @@ import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Literal
-from uuid import uuid4
 
 from labelmetrics.errors import InputError, SettingError
+from labelmetrics.formats.storage import appearing, is_url, path_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -38,12 +38,21 @@ def kind_of(path: str | Path) -> Kind | None:
     """
     if str(path) == "-":
         return "lines"
-    name = Path(path).name
+    name = Path(str(path)).name
     plain = next((name.removesuffix(packed) for packed in PACKED if name.endswith(packed)), name)
     for kind, suffixes in SUFFIXES.items():
         if (plain if kind == "lines" else name).endswith(suffixes):
             return kind
     return None
+
+
+def is_in_parts(path: str | Path) -> bool:
+    """Whether an output is named as a folder of part files.
+
+    >>> is_in_parts("metrics.ndjson/"), is_in_parts("metrics.ndjson")
+    (True, False)
+    """
+    return str(path).endswith("/")
 
 
 def check_ending(path: str | Path, kind: Kind) -> None:
@@ -70,7 +79,7 @@ def check_place(path: str | Path) -> None:
     InputError
         It lies within one.
     """
-    for folder in Path(path).absolute().parents:
+    for folder in () if is_url(path) else Path(path).absolute().parents:
         if folder.suffix == ".lmeval" and folder.is_dir():
             raise InputError(f"{path}: lies within the evaluation file {folder.name}, where nothing else is written")
 
@@ -96,29 +105,26 @@ def open_output(path: str | Path) -> Iterator[IO[bytes]]:
         sys.stdout.flush()
         return
     check_place(path)
-    target = Path(path)
-    temporary = target.with_name(f".{target.name}.{uuid4().hex}")
+    target = path_of(path)
     try:
-        with temporary.open("xb") as raw, _packed(raw, target.suffix) as stream:
+        with appearing(target) as temporary, temporary.open("xb") as raw, packed(raw, target.suffix) as stream:
             yield stream
-        temporary.replace(target)
     except OSError as error:
         raise InputError(f"{path}: cannot be written: {error.strerror or error}") from error
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 @contextlib.contextmanager
-def _packed(raw: IO[bytes], suffix: str) -> Iterator[Any]:
+def packed(raw: IO[bytes], suffix: str) -> Iterator[Any]:
+    """The file, packing what is written to it if the suffix is ``.gz`` or ``.zst``."""
     if suffix == ".gz":
         # Neither name nor time, so that the same content has the same bytes.
-        with gzip.GzipFile("", "wb", fileobj=raw, mtime=0) as packed:
-            yield packed
+        with gzip.GzipFile("", "wb", fileobj=raw, mtime=0) as stream:
+            yield stream
     elif suffix == ".zst":
         import pyarrow as pa
 
-        with pa.CompressedOutputStream(raw, "zstd") as packed:
-            yield packed
+        with pa.CompressedOutputStream(raw, "zstd") as stream:
+            yield stream
     else:
         yield raw
 
@@ -132,10 +138,19 @@ def write_chunks(path: str | Path, chunks: Iterable[bytes]) -> None:
 
 def write_tables(path: str | Path, tables: Iterable[pa.Table]) -> None:
     """Write a Parquet file of tables, one below the other; see :func:`open_output`."""
-    with open_output(path) as stream, contextlib.closing(TableWriter(stream)) as writer:
+    with open_output(path) as stream:
+        put_tables(stream, tables)
+
+
+def put_tables(stream: IO[bytes], tables: Iterable[pa.Table]) -> int:
+    """Write tables, one below the other, as Parquet to an open file; returns the number of rows."""
+    n = 0
+    with contextlib.closing(TableWriter(stream)) as writer:
         for table in tables:
             writer.append(table)
+            n += table.num_rows
         writer.finish()
+    return n
 
 
 class TableWriter:

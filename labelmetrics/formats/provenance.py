@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from pydantic import ValidationError
@@ -17,6 +17,7 @@ from labelmetrics.errors import LabelmetricsWarning
 from labelmetrics.formats.blocks import BLOCK_BYTES, open_bytes
 from labelmetrics.formats.manifest import Manifest, Provenance
 from labelmetrics.formats.output import open_output, write_chunks
+from labelmetrics.formats.storage import path_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -28,7 +29,7 @@ def sidecar(path: str | Path) -> Path:
     >>> sidecar("metrics.ndjson").name
     'metrics.ndjson.provenance.json'
     """
-    return Path(f"{path}.provenance.json")
+    return path_of(f"{path}.provenance.json")
 
 
 def write_metric_lines(path: str | Path, blocks: Iterable[pa.Array], manifest: Manifest, *, fitted: bool) -> Provenance:
@@ -57,25 +58,29 @@ def write_metric_lines(path: str | Path, blocks: Iterable[pa.Array], manifest: M
         for lines in blocks:
             if written is not None:
                 written.result()
-            written = thread.submit(put, _text_of(lines))
+            written = thread.submit(put, text_of(lines))
             n += len(lines)
         if written is not None:
             written.result()
-    provenance = Provenance(
-        labelmetrics=__version__,
-        settings=manifest.settings,
-        confidence_keys=manifest.confidence_keys,
-        digests=manifest.digests,
-        fitted=fitted,
-        lines=n,
-        digest_of_lines=sha256.hexdigest(),
-    )
+    provenance = Provenance(**origin_of(manifest, n, fitted=fitted), digest_of_lines=sha256.hexdigest())
     if str(path) != "-":
         write_chunks(sidecar(path), [provenance.model_dump_json(indent=2).encode() + b"\n"])
     return provenance
 
 
-def _text_of(lines: pa.Array) -> memoryview:
+def origin_of(manifest: Manifest, lines: int, *, fitted: bool) -> dict[str, Any]:
+    """What tells where lines of an evaluation come from."""
+    return {
+        "labelmetrics": __version__,
+        "settings": manifest.settings,
+        "confidence_keys": manifest.confidence_keys,
+        "digests": manifest.digests,
+        "fitted": fitted,
+        "lines": lines,
+    }
+
+
+def text_of(lines: pa.Array) -> memoryview:
     """The text of all lines: their values lie behind one another in memory."""
     if not len(lines):
         return memoryview(b"")

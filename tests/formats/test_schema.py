@@ -16,7 +16,7 @@ from pydantic import BaseModel, ValidationError
 import labelmetrics as lm
 from labelmetrics.errors import InputError
 from labelmetrics.formats.data_rows import read_data_rows
-from labelmetrics.formats.manifest import Counts, Digests, Manifest, Provenance, Settings
+from labelmetrics.formats.manifest import Counts, Digests, Manifest, PartFile, PartsManifest, Provenance, Settings
 from labelmetrics.formats.metric_lines import is_metric
 from labelmetrics.formats.ndjson import parse_json
 from labelmetrics.formats.schema import schemas, write_schemas
@@ -82,6 +82,11 @@ PROVENANCE = Provenance(
     fitted=False,
     lines=3,
     digest_of_lines="a" * 64,
+)
+
+PARTS = PartsManifest(
+    **{name: value for name, value in dict(PROVENANCE).items() if name != "digest_of_lines"},
+    parts=[PartFile(name="part-0000.ndjson", lines=3, bytes=99, sha256="b" * 64)],
 )
 
 
@@ -250,9 +255,9 @@ def is_model(model: type[BaseModel], value: Any) -> bool:
     return True
 
 
-@given(changed([MANIFEST.model_dump(), PROVENANCE.model_dump()]))
-def test_manifest_and_provenance_agree_with_the_models(value: dict[str, Any]) -> None:
-    for name, model in (("manifest", Manifest), ("provenance", Provenance)):
+@given(changed([MANIFEST.model_dump(), PROVENANCE.model_dump(), PARTS.model_dump()]))
+def test_manifests_and_provenance_agree_with_the_models(value: dict[str, Any]) -> None:
+    for name, model in (("manifest", Manifest), ("parts", PartsManifest), ("provenance", Provenance)):
         assert fits(name, value) == is_model(model, value)
 
 
