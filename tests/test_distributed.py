@@ -20,7 +20,7 @@ from uuid import uuid4
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from commands import ndjson
+from commands import ndjson, run
 from distributed import Client
 
 import labelmetrics as lm
@@ -271,6 +271,35 @@ def test_part_files_are_written_where_nothing_else_is(inputs: dict[str, Any], tm
         evaluate_files(**inputs, outputs=[f"{tmp_path}/b.ndjson/"])
     evaluate_files(**inputs, outputs=[f"{tmp_path}/c.lmeval/"])  # is a folder anyway
     assert lm.load(tmp_path / "c.lmeval").summary().data_rows == ROWS
+
+
+def test_the_command_uses_a_cluster(
+    inputs: dict[str, Any], tmp_path: Path, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    files = [str(inputs["ground_truths"]), f"file://{inputs['predictions']}"]
+    options = [*files, "--data-rows", f"file://{inputs['data_rows']}", "--over-limit", "fit", "--json"]
+    evaluate_files(**{**inputs, "outputs": ["one.ndjson"]})
+    outputs = ("-o", "many.ndjson", "-o", "parts.ndjson/")
+    cluster = ("--engine", "dask", "--address", client.scheduler.address)
+    found = run("evaluate", *options, *outputs, *cluster, "--tmp", f"file://{tmp_path}/tmp")
+    assert found.exit_code == 0, found.stderr
+    assert json.loads(found.stdout)["data_rows"] == ROWS
+    assert Path("many.ndjson").read_bytes() == Path("one.ndjson").read_bytes()
+    assert b"".join(file.read_bytes() for file in sorted(Path("parts.ndjson").glob("part-*"))) == (
+        Path("one.ndjson").read_bytes()
+    )
+    # A folder of part files needs no cluster.
+    found = run("evaluate", *options, "-o", "here.ndjson/")
+    assert Path("here.ndjson/part-0000.ndjson").read_bytes() == Path("one.ndjson").read_bytes()
+    for wrong, message in (
+        (cluster[2:], "--address is about --engine dask"),
+        ((*cluster, "--workers", "2"), "--workers is about this machine"),
+        ((*cluster, "--format", "ndjson"), "which does not go with --engine dask"),
+    ):
+        found = run("evaluate", *options, *outputs, *wrong)
+        assert found.exit_code == 2
+        assert message in found.stderr
 
 
 def test_bad_input_is_told_as_ever(tmp_path: Path, client: Client, monkeypatch: pytest.MonkeyPatch) -> None:

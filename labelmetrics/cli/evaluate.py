@@ -10,6 +10,7 @@ from labelmetrics.cli._messages import Messages
 from labelmetrics.cli._options import (
     INPUTS,
     Listed,
+    Place,
     as_json,
     check_kind,
     check_streams,
@@ -22,6 +23,7 @@ from labelmetrics.cli._options import (
 )
 from labelmetrics.cli._reading import CustomFunction, custom_option, data_rows_option, reading_options
 from labelmetrics.errors import SettingError
+from labelmetrics.formats.output import is_in_parts
 
 MISSING = ("error", "empty", "skip")
 
@@ -172,7 +174,7 @@ labelmetrics evaluate "demo/ground_*.ndjson" demo/predictions.ndjson \
 )
 @option(
     "--tmp",
-    type=click.Path(exists=True, file_okay=False),
+    type=Place(exists=True, file_okay=False),
     metavar="DIR",
     section="Large input",
     help="Folder for intermediate files, which are about as large as the unpacked input. [default: beside the first "
@@ -183,6 +185,18 @@ labelmetrics evaluate "demo/ground_*.ndjson" demo/predictions.ndjson \
     is_flag=True,
     section="Large input",
     help="Go on where the same command was killed.",
+)
+@option(
+    "--engine",
+    type=click.Choice(["processes", "dask"]),
+    section="Large input",
+    help="What reads and compares: processes of this machine, or a cluster of dask.distributed. [default: processes]",
+)
+@option(
+    "--address",
+    metavar="URL",
+    section="Large input",
+    help="Scheduler of the cluster, tcp://...; by default one is started on this machine, of --workers processes.",
 )
 @metric_options
 @click.pass_obj
@@ -201,6 +215,8 @@ def command(
     workers: int | None,
     tmp: str | None,
     resume: bool,
+    engine: str | None,
+    address: str | None,
     **settings: Any,
 ) -> None:
     """Compare predictions with ground truth.
@@ -216,6 +232,10 @@ def command(
     lines = metric_settings(metrics, level, over_limit)
     if lines and not set(kinds) - {"evaluation"}:
         raise SettingError("--metrics, --level and --over-limit are about metric lines: write some (-o x.ndjson)")
+    if address and engine != "dask":
+        raise SettingError("--address is about --engine dask")
+    if address and workers:
+        raise SettingError("--workers is about this machine; the cluster at --address has its own")
     functions = [CustomFunction(name) for name in custom]
 
     from labelmetrics.evaluation import evaluate
@@ -228,16 +248,23 @@ def command(
     in_ranges = takes_ranges(
         ground_truths,
         predictions,
-        wanted=[f"--{name}" for name in large],
+        wanted=[
+            *(f"--{name}" for name in large),
+            *(["--engine dask"] if engine == "dask" else []),
+            *(path for path, kind in zip(outputs, kinds, strict=True) if is_in_parts(path) and kind != "evaluation"),
+        ],
         unwanted=[f"--{name}" for name in ("format", "geometry") if name in given],
     )
     evaluation: Any
     with messages.progress() as progress:
         if in_ranges:
             given |= large | lines
-            evaluation = evaluate_files(
-                ground_truths, predictions, outputs=outputs, custom=functions, progress=progress, **given
-            )
+            call: Any = evaluate_files
+            if engine == "dask":
+                from labelmetrics.distributed import evaluate as call
+
+                given["client"] = address
+            evaluation = call(ground_truths, predictions, outputs=outputs, custom=functions, progress=progress, **given)
         else:
             evaluation = evaluate(ground_truths, predictions, custom=functions, progress=progress, **given)
             if set(kinds) - {"evaluation"}:
