@@ -23,7 +23,7 @@ PARTS = {
     "digests of the input": ["labelmetrics.evaluation.digests"],
     "columns of metrics": ["labelmetrics.evaluation.metric_columns"],
     "lines": ["labelmetrics.evaluation.lines_of"],
-    "write": ["labelmetrics.evaluation.write_metric_lines"],
+    "write": ["labelmetrics.formats.provenance.LinesWriter._put"],
 }
 """The functions whose time is taken, by the names under which they are called."""
 

@@ -44,7 +44,7 @@ from labelmetrics.formats.metric_columns import (
 from labelmetrics.formats.metric_lines import each_line
 from labelmetrics.formats.ndjson import parse_line
 from labelmetrics.formats.output import check_ending, write_tables
-from labelmetrics.formats.provenance import write_metric_lines
+from labelmetrics.formats.provenance import LinesWriter
 from labelmetrics.formats.rebuild import annotations_by_row
 from labelmetrics.formats.storage import path_of
 from labelmetrics.kernels.batch import Bools, Columns, DataRowKey
@@ -712,7 +712,10 @@ class Evaluation:
         """
         check_ending(path, "lines")
         columns = self.metric_columns(metrics=metrics, level=level, over_limit=over_limit, limits=limits)
-        return write_metric_lines(path, map(lines_of, columns.blocks()), self.manifest, fitted=columns.fitted)
+        with LinesWriter(path) as writer:
+            for block in columns.blocks():
+                writer.append(lines_of(block))
+            return writer.finish(self.manifest, fitted=columns.fitted)
 
     def write_parquet(self, path: str | Path, **options: Any) -> None:
         """Write metric annotations as a Parquet table, one row each; options as in :meth:`lines`.

@@ -12,11 +12,10 @@ import hashlib
 import pickle
 import time
 import warnings
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial, reduce
-from itertools import chain
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
@@ -66,14 +65,15 @@ from labelmetrics.formats.metric_columns import (
 )
 from labelmetrics.formats.output import (
     Kind,
+    TableWriter,
     check_place,
     is_in_parts,
     kind_of as output_kind,
+    open_output,
     put_tables,
-    write_tables,
 )
 from labelmetrics.formats.parts import check_folder, clear, write_manifest, write_part
-from labelmetrics.formats.provenance import origin_of, text_of, write_metric_lines
+from labelmetrics.formats.provenance import LinesWriter, origin_of, text_of
 from labelmetrics.formats.storage import appearing, at_hand, is_url, move, open_arrow, path_of, remove, staging
 from labelmetrics.kernels.batch import Floats
 from labelmetrics.kernels.buffer import DEFAULT_BUFFER, Buffer
@@ -520,19 +520,18 @@ class _Run:
         tasks: Sequence[tuple[Any, ...]],
         clock: _Clock,
         told: Callable[..., str],
-    ) -> list[Any]:
-        """Results of some tasks, in order; ``told`` says in words what a task is about."""
+    ) -> Generator[Any, None, None]:
+        """Yield the results of some tasks, in order; ``told`` says in words what a task is about."""
         files = [self._folder / f"{name}-{index:06d}.pickle" for index in range(len(tasks))]
         done = {file for file in files if file.exists()}
         left = [(file, function, *task) for file, task in zip(files, tasks, strict=True) if file not in done]
-        found = []
         # Whatever ends this early ends the tasks too, before the folder that they write to is removed.
         with closing(self._runner.run(_stored, left)) as results:
-            for file, task in zip(files, tasks, strict=True):
+            for number, (file, task) in enumerate(zip(files, tasks, strict=True), 1):
                 with _naming(told, *task):
-                    found.append(pickle.loads(file.read_bytes()) if file in done else next(results))
-                clock.tell(len(found) / len(files), found[-1], is_new=file not in done)
-        return found
+                    found = pickle.loads(file.read_bytes()) if file in done else next(results)
+                clock.tell(number / len(files), found, is_new=file not in done)
+                yield found
 
     def split(
         self,
@@ -554,7 +553,7 @@ class _Run:
         )
         clock = _Clock("reading", "annotations", lambda report: report.annotations, self._progress, 0.0, 0.3)
         tasks = [(source, number, work, self._folder) for number, source in enumerate(sources)]
-        return self._tasks("split", _split_task, tasks, clock, _told_source)
+        return list(self._tasks("split", _split_task, tasks, clock, _told_source))
 
     def survey(self, job: _Job, cuts: Sequence[str], *, keep_confidences: bool) -> tuple[Names, Floats]:
         """Names and confidences of all annotations that are not left out."""
@@ -575,37 +574,39 @@ class _Run:
         kinds: dict[Path, Kind],
         folders: Collection[Path],
     ) -> RangedEvaluation:
-        """Evaluate all ranges, and put their parts together."""
+        """Evaluate all ranges, and put their parts together, where possible while others are evaluated."""
         n = len(cuts) + 1
         clock = _Clock("comparing", "data rows", lambda report: report.counts.data_rows, self._progress, 0.4, 0.9)
         tasks = [(job, bucket) for bucket in range(n)]
-        reports: list[_RangeReport] = self._tasks("range", _evaluate_range, tasks, clock, partial(_told_range, cuts))
-        _raise_missing(reports)
-        for message in dict.fromkeys(text for report in reports for text in report.said):
-            warnings.warn(message, LabelmetricsWarning, stacklevel=4)
-        _check_custom(job, reports)
-        manifest = _manifest(job, reports)
-        kept = None
-        if job.kinds & {"lines", "table"}:
-            support: dict[str, int] = {}
-            for report in reports:
-                for name, count in report.support.items():
-                    support[name] = support.get(name, 0) + count
-            usage = Usage.sum([report.usage for report in reports])
-            kept = usage.kept(job.limits.metrics_per_data_row, job.over_limit, support)
+        ranges = self._tasks("range", _evaluate_range, tasks, clock, partial(_told_range, cuts))
         parts = [self._folder / "parts" / f"{bucket:04d}" for bucket in range(n)]
-        for index, path in enumerate(targets):
-            self._progress(f"writing {path}", 0.9 + 0.1 * index / len(targets))
-            if path in folders:
-                self._write_parts(path, kinds[path], [(job, bucket, kept) for bucket in range(n)], cuts, manifest)
-                continue
-            match kinds[path]:
-                case "evaluation":
-                    _join_evaluation(path, parts, manifest)
-                case "lines":
-                    _join_lines(path, parts, manifest, kept)
-                case _:
-                    _join_table(path, parts, kept)
+        # Which metrics fit is known at the end only, and standard output cannot take anything back.
+        later = [
+            path for path in targets if str(path) == "-" or (job.over_limit == "fit" and kinds[path] != "evaluation")
+        ]
+        with ExitStack() as stack:
+            outputs = {path: stack.enter_context(_Output(path, kinds[path])) for path in targets if path not in folders}
+            meanwhile = [output for path, output in outputs.items() if path not in later]
+            reports: list[_RangeReport] = []
+            with closing(ranges):
+                for part, report in zip(parts, ranges, strict=True):
+                    reports.append(report)
+                    for output in meanwhile if all(one.missing is None for one in reports) else ():
+                        output.append(part, None)
+            _raise_missing(reports)
+            for message in dict.fromkeys(text for report in reports for text in report.said):
+                warnings.warn(message, LabelmetricsWarning, stacklevel=4)
+            _check_custom(job, reports)
+            manifest = _manifest(job, reports)
+            kept = _kept(job, reports)
+            for index, path in enumerate(targets):
+                self._progress(f"writing {path}", 0.9 + 0.1 * index / len(targets))
+                if path in folders:
+                    self._write_parts(path, kinds[path], [(job, bucket, kept) for bucket in range(n)], cuts, manifest)
+                    continue
+                for part in parts if path in later else ():
+                    outputs[path].append(part, kept)
+                outputs[path].finish(manifest, kept)
         summaries = [
             reduce(Sums.__add__, (report.sums[index] for report in reports)).summary(
                 match_rule(threshold, job.settings.matching)
@@ -809,7 +810,7 @@ def _write_part(file: Path, tables: Sequence[pa.Table]) -> None:
         pa.ipc.new_stream(str(temporary), tables[0].schema, options=_options()) as writer,
     ):
         for table in tables:
-            writer.write_table(table.combine_chunks())
+            writer.write_table(table)
 
 
 def _options() -> Any:
@@ -831,6 +832,18 @@ def _raise_missing(reports: Sequence[_RangeReport]) -> None:
         rows = {row: n for one, _, rows in found if one == side for row, n in rows.items()}
         if rows:
             raise MissingRowsError(side, found[0][1], rows)
+
+
+def _kept(job: _Job, reports: Sequence[_RangeReport]) -> set[str] | None:
+    """Features whose metrics are written; ``None`` where all are."""
+    if not job.kinds & {"lines", "table"}:
+        return None
+    support: dict[str, int] = {}
+    for report in reports:
+        for name, count in report.support.items():
+            support[name] = support.get(name, 0) + count
+    usage = Usage.sum([report.usage for report in reports])
+    return usage.kept(job.limits.metrics_per_data_row, job.over_limit, support)
 
 
 def _check_custom(job: _Job, reports: Sequence[_RangeReport]) -> None:
@@ -875,13 +888,6 @@ def _manifest(job: _Job, reports: Sequence[_RangeReport]) -> Manifest:
     )
 
 
-def _join_evaluation(path: Path, parts: Sequence[Path], manifest: Manifest) -> None:
-    with EvaluationWriter(path) as writer:
-        for part in parts:
-            writer.append({file.stem: _read_part(file) for file in sorted(part.glob("*.arrow")) if file.stem in TABLES})
-        writer.finish(manifest)
-
-
 def _chosen(table: pa.Table, kept: set[str] | None) -> pa.Table:
     """The metrics that are written, without the column that tells which."""
     import pyarrow as pa
@@ -899,11 +905,6 @@ def _lines(part: Path, kept: set[str] | None) -> list[pa.Array]:
     return chunks
 
 
-def _join_lines(path: Path, parts: Sequence[Path], manifest: Manifest, kept: set[str] | None) -> None:
-    blocks = chain.from_iterable(_lines(part, kept) for part in parts)
-    write_metric_lines(path, blocks, manifest, fitted=kept is not None)
-
-
 def _write_part_file(folder: Path, kind: Kind, job: _Job, bucket: int, kept: set[str] | None) -> PartFile:
     """Write the metric lines of one range to a file of their own."""
     part = job.folder / "parts" / f"{bucket:04d}"
@@ -919,5 +920,55 @@ def _write_part_file(folder: Path, kind: Kind, job: _Job, bucket: int, kept: set
     return write_part(folder, bucket, write)
 
 
-def _join_table(path: Path, parts: Sequence[Path], kept: set[str] | None) -> None:
-    write_tables(path, (_chosen(_read_part(part / "table.arrow"), kept) for part in parts))
+class _Output:
+    """An output that the parts of all ranges are added to, in their order; as a context it is whole or not there.
+
+    Parameters
+    ----------
+    path : Path
+        Where it is written.
+    kind : {"evaluation", "lines", "table"}
+        What it is.
+    """
+
+    def __init__(self, path: Path, kind: Kind) -> None:
+        self._path, self._kind = path, kind
+        self._stack = ExitStack()
+
+    def __enter__(self) -> _Output:
+        self._writer: Any
+        match self._kind:
+            case "evaluation":
+                self._writer = self._stack.enter_context(EvaluationWriter(self._path))
+            case "lines":
+                self._writer = self._stack.enter_context(LinesWriter(self._path))
+            case _:
+                stream = self._stack.enter_context(open_output(self._path))
+                self._writer = self._stack.enter_context(closing(TableWriter(stream)))
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        self._stack.__exit__(*error)
+
+    def append(self, part: Path, kept: set[str] | None) -> None:
+        """Add a range; of its metrics those of the features that are kept."""
+        match self._kind:
+            case "evaluation":
+                tables = {file.stem: file for file in sorted(part.glob("*.arrow")) if file.stem in TABLES}
+                self._writer.append({name: _read_part(file) for name, file in tables.items()})
+            case "lines":
+                for lines in _lines(part, kept):
+                    self._writer.append(lines)
+            case _:
+                self._writer.append(_chosen(_read_part(part / "table.arrow"), kept))
+
+    def finish(self, manifest: Manifest, kept: set[str] | None) -> None:
+        """Write what is left."""
+        match self._kind:
+            case "evaluation":
+                self._writer.finish(manifest)
+            case "lines":
+                self._writer.finish(manifest, fitted=kept is not None)
+            case _:
+                self._writer.finish()
+        self._stack.close()

@@ -115,14 +115,14 @@ def read_table(table: pa.Table) -> Piece:
     return Piece(columns, rows)
 
 
-def pieces_of(block: Block, bad_lines: BadLines, *, with_uuids: bool = True) -> Iterator[Piece]:
+def pieces_of(block: Block, bad_lines: BadLines, *, brief: bool = False) -> Iterator[Piece]:
     """Read a block of lines; ``bad_lines`` is told about each line that cannot be read.
 
-    Regular lines lose their uuids unless they are wanted.
+    Columns of regular lines may be ``brief``: see :func:`~labelmetrics.formats.table.columns_of_table`.
     """
     # Fields that are not those of the first lines, and whatever is special, are refused here and looked for then:
     # looking for each in the whole text takes as long as reading it.
-    piece = _fast(block.text, SAMPLE, with_uuids=with_uuids)
+    piece = _fast(block.text, SAMPLE, brief=brief)
     if piece is not None:
         yield piece
         return
@@ -137,7 +137,7 @@ def pieces_of(block: Block, bad_lines: BadLines, *, with_uuids: bool = True) -> 
         if not regular:
             return
         lines, text = regular, b"\n".join(line for _, line in regular) + b"\n"
-    yield _fast(text, with_uuids=with_uuids) or _slow(lines, block.file, bad_lines)
+    yield _fast(text, brief=brief) or _slow(lines, block.file, bad_lines)
 
 
 def _slow(lines: Iterable[tuple[int, bytes]], file: str, bad_lines: BadLines) -> Piece:
@@ -156,7 +156,7 @@ def columns_of_pieces(tables: Sequence[pa.Table], lines: Iterable[bytes]) -> Col
     return Columns.concat([*parts, others] if len(others) or not parts else parts)
 
 
-def _fast(text: bytes, sample: int | None = None, *, with_uuids: bool = True) -> Piece | None:
+def _fast(text: bytes, sample: int | None = None, *, brief: bool = False) -> Piece | None:
     """Annotations of regular lines, or ``None`` where anything about them is not as expected.
 
     With ``sample``, only fields that occur in the first so many bytes are expected.
@@ -189,9 +189,7 @@ def _fast(text: bytes, sample: int | None = None, *, with_uuids: bool = True) ->
     table = table.combine_chunks()
     if table.num_rows != rows or not is_sound(table):
         return None
-    if not with_uuids:
-        table = table.drop_columns("uuid")
-    columns = columns_of_table(table)
+    columns = columns_of_table(table, brief=brief)
     return None if columns is None else Piece(columns, table)
 
 

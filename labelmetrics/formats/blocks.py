@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -25,7 +26,7 @@ BOM = b"\xef\xbb\xbf"
 PARQUET = b"PAR1"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Block:
     """Whole lines of one file.
 
@@ -42,6 +43,11 @@ class Block:
     file: str
     first_line: int
     text: bytes
+
+    @cached_property
+    def newlines(self) -> int:
+        """Number of newlines."""
+        return self.text.count(b"\n")
 
     def lines(self) -> Iterator[tuple[int, bytes]]:
         """Yield number and text of each line that is not blank."""
@@ -122,9 +128,9 @@ def read_blocks(path: str | Path, block_bytes: int = BLOCK_BYTES) -> Iterator[Bl
             if not end:
                 rest += chunk
                 continue
-            text = rest + chunk[:end]
-            yield Block(name, number, text)
-            number += text.count(b"\n")
+            block = Block(name, number, rest + chunk[:end])
+            yield block
+            number += block.newlines
             rest = chunk[end:]
         if rest.strip():
             yield Block(name, number, rest)

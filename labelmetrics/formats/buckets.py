@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, BinaryIO, Literal
 
 import numpy as np
 
@@ -23,7 +23,7 @@ from labelmetrics.formats.annotation_lines import Piece, columns_of_pieces, piec
 from labelmetrics.formats.bad_lines import BadLines
 from labelmetrics.formats.blocks import BLOCK_BYTES, BOM, LINE_BYTES, MAGIC, Block, read_blocks
 from labelmetrics.formats.storage import is_url, path_of, paths_like, reason_of
-from labelmetrics.kernels.batch import Columns, Floats
+from labelmetrics.kernels.batch import Columns, Floats, Ints
 from labelmetrics.kernels.vocabulary import Names
 
 if TYPE_CHECKING:
@@ -40,6 +40,11 @@ PACKED_RATE = 10
 """Bytes that a packed byte is taken for, to guess how many buckets are needed."""
 WINDOWS, WINDOW_BYTES = 64, 1 << 16
 """Places of a file at which keys of data rows are looked for, and how far."""
+
+KEY_BYTES = 128
+"""Longest key of a data row that is looked for in NumPy's way."""
+GATHERED = 1 << 19
+"""Lines that are put into buckets together."""
 
 SUFFIXES = (".ndjson", ".jsonl", ".json", ".parquet")
 KEY = re.compile(rb'"dataRow"\s*:\s*\{\s*"(?:id|globalKey)"\s*:\s*("(?:[^"\\]|\\.)*")')
@@ -70,23 +75,26 @@ class Source:
             yield from read_blocks(self.path)
             return
         with path_of(self.path).open("rb") as file:
-            number = 1
-            if self.start:
-                # The line that began before belongs to the stretch before.
-                file.seek(self.start - 1)
-                file.readline()
-            while file.tell() < self.stop:
-                text = file.read(min(BLOCK_BYTES, self.stop - file.tell()))
-                if not text.endswith(b"\n"):
-                    rest = file.readline(LINE_BYTES + 1)
-                    if len(rest) > LINE_BYTES:
-                        message = f"a line is longer than {LINE_BYTES >> 20} MiB"
-                        line = number + text.count(b"\n")
-                        fault = Fault(rule="line-length", message=message, file=self.path, line=line)
-                        raise InputError(f"{self.path}: a line is too long", [fault])
-                    text += rest
-                yield Block(self.path, number, text if self.start or number > 1 else text.removeprefix(BOM))
-                number += text.count(b"\n")
+            # The line that began before belongs to the stretch before.
+            number, start = 1, self.start and _line_end(file, self.start)
+            while start < self.stop:
+                stop = _line_end(file, min(start + BLOCK_BYTES, self.stop))
+                file.seek(start)
+                text = file.read(stop - start)
+                if stop - start > BLOCK_BYTES + LINE_BYTES:
+                    message = f"a line is longer than {LINE_BYTES >> 20} MiB"
+                    line = number + text.count(b"\n", 0, BLOCK_BYTES)
+                    fault = Fault(rule="line-length", message=message, file=self.path, line=line)
+                    raise InputError(f"{self.path}: a line is too long", [fault])
+                block = Block(self.path, number, text if start else text.removeprefix(BOM))
+                yield block
+                number, start = number + block.newlines, stop
+
+
+def _line_end(file: BinaryIO, place: int) -> int:
+    """Where the line ends that holds the byte before a place; not much beyond the longest line that is read."""
+    file.seek(place - 1)
+    return place - 1 + len(file.readline(LINE_BYTES + 2))
 
 
 def find_files(side: Any, name: str) -> list[Path]:
@@ -169,7 +177,7 @@ def _sample(file: Path) -> Iterator[str]:
     size, head = _begin(file)
     if file.suffix == ".parquet":
         for batch in _batches(file, ["dataRow"]):
-            yield from dict.fromkeys(_keys_of_table(batch)[:: max(batch.num_rows // 16, 1)])
+            yield from dict.fromkeys(_keys_of_table(batch).to_pylist()[:: max(batch.num_rows // 16, 1)])
         return
     windows: Iterator[bytes]
     if _is_packed(head) or head.removeprefix(BOM).lstrip()[:1] == b"[":
@@ -200,15 +208,36 @@ def _batches(file: Path, columns: list[str] | None = None) -> Iterator[pa.Table]
         raise InputError(f"{file}: cannot be read: {error}") from error
 
 
-def _keys_of_table(table: pa.Table) -> list[str]:
+def _keys_of_table(table: pa.Table) -> pa.StringArray:
     """Key of the data row of each line."""
     import pyarrow.compute as pc
 
     rows = table.column("dataRow").combine_chunks()
     names = [field.name for field in rows.type]
     keys = [rows.field(name) for name in ("id", "globalKey") if name in names]
-    found: list[str] = (keys[0] if len(keys) == 1 else pc.coalesce(*keys)).to_pylist()
-    return found
+    return keys[0] if len(keys) == 1 else pc.coalesce(*keys)
+
+
+def buckets_of(keys: pa.StringArray, cuts: Sequence[str]) -> Ints:
+    """Bucket of each key.
+
+    >>> import pyarrow as pa
+    >>> buckets_of(pa.array(["b", "ab", "d"]), ["b", "c"]).tolist()
+    [1, 0, 2]
+    """
+    _, offsets, data = keys.buffers()
+    bounds = np.frombuffer(offsets, np.int32)[keys.offset : keys.offset + len(keys) + 1]
+    characters = np.frombuffer(data or b"", np.uint8)[bounds[0] : bounds[-1]]
+    lengths = np.diff(bounds)
+    width = int(lengths.max(initial=1))
+    if width > KEY_BYTES or not characters.all() or "\0" in "".join(cuts):
+        # Text of NumPy has one width for all, and ends at the first zero.
+        return np.array([bisect_right(cuts, key) for key in keys.to_pylist()], np.int64)
+    texts = np.zeros((len(keys), width), np.uint8)
+    texts[np.arange(width) < lengths[:, None]] = characters
+    # The order of texts is that of their UTF-8.
+    sought = np.array([cut.encode() for cut in cuts], f"S{max([1, *(len(cut.encode()) for cut in cuts)])}")
+    return np.searchsorted(sought, texts.view(f"S{width}")[:, 0], "right")
 
 
 @dataclass(slots=True)
@@ -289,23 +318,25 @@ def split(
     report = SplitReport(source, log=BadLines(file="kept" if keep_refused else None))
     with ExitStack() as stack:
         writers = _Writers(folder / source.side, number, stack)
-        for piece in _pieces(source, report, keep_uuids=keep_uuids):
+        for piece in _pieces(source, report):
             report.note(piece.columns, keep_confidences=keep_confidences)
             if piece.table is not None:
-                writers.add_table(piece.table, cuts)
+                dropped = [name for name in piece.table.column_names if name == "uuid" and not keep_uuids]
+                writers.add_table(piece.table.drop_columns(dropped), cuts)
             for line in piece.lines:
                 writers.add_line(line, cuts)
+        writers.put(cuts)
     return report
 
 
-def _pieces(source: Source, report: SplitReport, *, keep_uuids: bool) -> Iterator[Piece]:
+def _pieces(source: Source, report: SplitReport) -> Iterator[Piece]:
     if source.path.endswith(".parquet"):
         for table in _batches(path_of(source.path)):
             yield read_table(table)
         return
     for block in source.blocks():
-        report.lines = block.first_line + block.text.count(b"\n") - 1
-        yield from pieces_of(block, report.log, with_uuids=keep_uuids)
+        report.lines = block.first_line + block.newlines - 1
+        yield from pieces_of(block, report.log, brief=True)
 
 
 class _Writers:
@@ -316,19 +347,29 @@ class _Writers:
         self._tables: dict[tuple[int, Any], Any] = {}
         self._texts: dict[int, Any] = {}
         self._schemas: dict[Any, int] = {}
+        self._waiting: dict[str, list[pa.Table]] = {}
+        self._n = 0
 
     def add_table(self, table: pa.Table, cuts: Sequence[str]) -> None:
+        self._waiting.setdefault(table.schema.to_string(), []).append(table)
+        self._n += table.num_rows
+        if self._n >= GATHERED:
+            self.put(cuts)
+
+    def put(self, cuts: Sequence[str]) -> None:
+        """Put the tables that wait into their buckets: few large pieces are written faster than many small ones."""
         import pyarrow as pa
 
-        encoded = pa.array(_keys_of_table(table)).dictionary_encode()
-        buckets = np.array([bisect_right(cuts, key) for key in encoded.dictionary.to_pylist()])
-        of_row = buckets[encoded.indices.to_numpy()]
-        order = np.argsort(of_row.astype(np.uint16), kind="stable")  # small integers are sorted by their digits
-        arranged = table.take(pa.array(order)).combine_chunks()
-        bounds = np.searchsorted(of_row[order], np.arange(len(cuts) + 2))
-        for bucket in np.flatnonzero(np.diff(bounds)).tolist():
-            part = arranged.slice(bounds[bucket], bounds[bucket + 1] - bounds[bucket])
-            self._writer(bucket, table.schema).write_table(part)
+        for tables in self._waiting.values():
+            table = pa.concat_tables(tables)
+            of_row = buckets_of(_keys_of_table(table), cuts)
+            order = np.argsort(of_row.astype(np.uint16), kind="stable")  # small integers are sorted by their digits
+            arranged = table.take(pa.array(order)).combine_chunks()
+            bounds = np.searchsorted(of_row[order], np.arange(len(cuts) + 2))
+            for bucket in np.flatnonzero(np.diff(bounds)).tolist():
+                part = arranged.slice(bounds[bucket], bounds[bucket + 1] - bounds[bucket])
+                self._writer(bucket, table.schema).write_table(part)
+        self._waiting, self._n = {}, 0
 
     def _writer(self, bucket: int, schema: pa.Schema) -> Any:
         import pyarrow as pa

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import warnings
-from collections.abc import Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,40 +32,64 @@ def sidecar(path: str | Path) -> Path:
     return path_of(f"{path}.provenance.json")
 
 
-def write_metric_lines(path: str | Path, blocks: Iterable[pa.Array], manifest: Manifest, *, fitted: bool) -> Provenance:
-    """Write lines, and beside them what evaluation they are of; standard output (``"-"``) has no sidecar.
+class LinesWriter:
+    """Writes lines, and beside them what evaluation they are of; standard output (``"-"``) has no such sidecar.
+
+    The file is there when it is finished: it is a context that otherwise leaves nothing.
 
     Parameters
     ----------
     path : path
         The file.
-    blocks : iterable of pyarrow.Array
-        The lines, each with its newline.
-    manifest : Manifest
-        The evaluation.
-    fitted : bool
-        Whether metrics were left out to keep to a limit.
     """
-    sha256, n = hashlib.sha256(), 0
-    with open_output(path) as stream, ThreadPoolExecutor(1) as thread:
 
-        def put(text: memoryview) -> None:
-            sha256.update(text)
-            stream.write(text)
+    def __init__(self, path: str | Path) -> None:
+        self._path = path
+        self._sha256, self._n = hashlib.sha256(), 0
+        self._written: Future[None] | None = None
 
-        # The next lines are made while these are written.
-        written: Future[None] | None = None
-        for lines in blocks:
-            if written is not None:
-                written.result()
-            written = thread.submit(put, text_of(lines))
-            n += len(lines)
-        if written is not None:
-            written.result()
-    provenance = Provenance(**origin_of(manifest, n, fitted=fitted), digest_of_lines=sha256.hexdigest())
-    if str(path) != "-":
-        write_chunks(sidecar(path), [provenance.model_dump_json(indent=2).encode() + b"\n"])
-    return provenance
+    def __enter__(self) -> LinesWriter:
+        with ExitStack() as stack:
+            self._stream = stack.enter_context(open_output(self._path))
+            # The next lines are made while these are written.
+            self._thread = stack.enter_context(ThreadPoolExecutor(1))
+            self._stack = stack.pop_all()
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        self._stack.__exit__(*error)
+
+    def append(self, lines: pa.Array) -> None:
+        """Add lines, each with its newline."""
+        self._wait()
+        self._written = self._thread.submit(self._put, text_of(lines))
+        self._n += len(lines)
+
+    def _put(self, text: memoryview) -> None:
+        self._sha256.update(text)
+        self._stream.write(text)
+
+    def _wait(self) -> None:
+        if self._written is not None:
+            self._written.result()
+
+    def finish(self, manifest: Manifest, *, fitted: bool) -> Provenance:
+        """Give the file its name, and write the sidecar.
+
+        Parameters
+        ----------
+        manifest : Manifest
+            The evaluation.
+        fitted : bool
+            Whether metrics were left out to keep to a limit.
+        """
+        self._wait()
+        self._stack.close()
+        origin = origin_of(manifest, self._n, fitted=fitted)
+        provenance = Provenance(**origin, digest_of_lines=self._sha256.hexdigest())
+        if str(self._path) != "-":
+            write_chunks(sidecar(self._path), [provenance.model_dump_json(indent=2).encode() + b"\n"])
+        return provenance
 
 
 def origin_of(manifest: Manifest, lines: int, *, fitted: bool) -> dict[str, Any]:

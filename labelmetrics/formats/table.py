@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -351,8 +351,11 @@ _CHECKS: dict[str, Callable[[Any, _Rows], bool]] = {
 }
 
 
-def columns_of_table(table: pa.Table) -> Columns | None:
-    """Columns of sound annotation lines; ``None`` where a mask's encoding does not hold together."""
+def columns_of_table(table: pa.Table, *, brief: bool = False) -> Columns | None:
+    """Columns of sound annotation lines; ``None`` where a mask's encoding does not hold together.
+
+    ``brief`` ones are for looking at: equal data rows have codes of their own, and uuids are left out.
+    """
     rows = _Rows(table)
     geometry = _Geometry(rows)
     if not geometry.sound:
@@ -378,7 +381,7 @@ def columns_of_table(table: pa.Table) -> Columns | None:
     else:
         nested = nested.take(line)
     return Columns(
-        data_row=_data_rows(rows).take(line),
+        data_row=_data_rows(rows, brief=brief).take(line),
         place=_places(rows).take(line),
         name=rows.coded(rows.columns.get("name")).take(line),
         schema_id=rows.coded(rows.columns.get("schemaId")).take(line),
@@ -392,7 +395,7 @@ def columns_of_table(table: pa.Table) -> Columns | None:
         nested=nested,
         area=np.full(len(line), np.nan),
         crowd=np.zeros(len(line), bool),
-        uuid=rows.texts("uuid")[line],
+        uuid=np.full(len(line), None, object) if brief else rows.texts("uuid")[line],
     )
 
 
@@ -422,8 +425,35 @@ def _spread(rows: _Rows) -> tuple[Ints, tuple[Ints, pa.Array] | None]:
     return line, (np.concatenate(at), pa.concat_arrays(found))
 
 
-def _data_rows(rows: _Rows) -> Coded:
+class _Texts(Sequence[str]):
+    """Texts of an Arrow array, made when they are looked at."""
+
+    def __init__(self, array: pa.Array) -> None:
+        self._array = array
+
+    @overload
+    def __getitem__(self, index: int) -> str: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> list[str]: ...
+
+    def __getitem__(self, index: int | slice) -> str | list[str]:
+        found: str | list[str] = (
+            self._array[index].to_pylist() if isinstance(index, slice) else self._array[index].as_py()
+        )
+        return found
+
+    def __len__(self) -> int:
+        return len(self._array)
+
+
+def _data_rows(rows: _Rows, *, brief: bool) -> Coded:
     column = rows.columns["dataRow"]
+    if brief:
+        parts = [column.field(kind) for kind in ("id", "globalKey")]
+        kept = [_Texts(part) if not part.null_count else () for part in parts]
+        if sum(map(len, kept)) == rows.n:
+            return Coded(np.arange(rows.n), DataRowKeys(*kept))
     ids, keys = (rows.coded(column.field(kind)) for kind in ("id", "globalKey"))
     codes = np.where(ids.codes >= 0, ids.codes, keys.codes + len(ids.values))
     return Coded(codes, DataRowKeys(list(ids.values), list(keys.values)))

@@ -147,7 +147,7 @@ class DataRowKeys(Sequence[DataRowKey]):
 
     Parameters
     ----------
-    ids, global_keys : list of str
+    ids, global_keys : sequence of str
         Keys of either kind; the ids come first.
 
     Examples
@@ -157,7 +157,7 @@ class DataRowKeys(Sequence[DataRowKey]):
     (DataRowKey(kind='globalKey', value='b'), {'globalKey'})
     """
 
-    def __init__(self, ids: list[str], global_keys: list[str]) -> None:
+    def __init__(self, ids: Sequence[str], global_keys: Sequence[str]) -> None:
         self._ids, self._global_keys = ids, global_keys
 
     @overload
