@@ -74,7 +74,17 @@ from labelmetrics.formats.output import (
 )
 from labelmetrics.formats.parts import check_folder, clear, write_manifest, write_part
 from labelmetrics.formats.provenance import LinesWriter, origin_of, text_of
-from labelmetrics.formats.storage import appearing, at_hand, is_url, move, open_arrow, path_of, remove, staging
+from labelmetrics.formats.storage import (
+    appearing,
+    at_hand,
+    is_movable,
+    is_url,
+    move,
+    open_arrow,
+    path_of,
+    remove,
+    staging,
+)
 from labelmetrics.kernels.batch import Floats
 from labelmetrics.kernels.buffer import DEFAULT_BUFFER, Buffer
 from labelmetrics.kernels.comparison import warn_of_confidences
@@ -580,18 +590,18 @@ class _Run:
         tasks = [(job, bucket) for bucket in range(n)]
         ranges = self._tasks("range", _evaluate_range, tasks, clock, partial(_told_range, cuts))
         parts = [self._folder / "parts" / f"{bucket:04d}" for bucket in range(n)]
-        # Which metrics fit is known at the end only, and standard output cannot take anything back.
-        later = [
-            path for path in targets if str(path) == "-" or (job.over_limit == "fit" and kinds[path] != "evaluation")
-        ]
         with ExitStack() as stack:
-            outputs = {path: stack.enter_context(_Output(path, kinds[path])) for path in targets if path not in folders}
-            meanwhile = [output for path, output in outputs.items() if path not in later]
+            # Until they are complete, outputs lie among the intermediate files, so that a kill leaves nothing else.
+            outputs = {
+                path: stack.enter_context(_Output(path, kinds[path], aside=self._folder))
+                for path in targets
+                if path not in folders and self._can_be_begun(path, kinds[path], job.over_limit)
+            }
             reports: list[_RangeReport] = []
             with closing(ranges):
                 for part, report in zip(parts, ranges, strict=True):
                     reports.append(report)
-                    for output in meanwhile if all(one.missing is None for one in reports) else ():
+                    for output in outputs.values() if all(one.missing is None for one in reports) else ():
                         output.append(part, None)
             _raise_missing(reports)
             for message in dict.fromkeys(text for report in reports for text in report.said):
@@ -604,8 +614,10 @@ class _Run:
                 if path in folders:
                     self._write_parts(path, kinds[path], [(job, bucket, kept) for bucket in range(n)], cuts, manifest)
                     continue
-                for part in parts if path in later else ():
-                    outputs[path].append(part, kept)
+                if path not in outputs:
+                    outputs[path] = stack.enter_context(_Output(path, kinds[path]))
+                    for part in parts:
+                        outputs[path].append(part, kept)
                 outputs[path].finish(manifest, kept)
         summaries = [
             reduce(Sums.__add__, (report.sums[index] for report in reports)).summary(
@@ -615,6 +627,13 @@ class _Run:
         ]
         self._progress("done", 1.0)
         return RangedEvaluation(manifest=manifest, summaries=summaries, outputs=list(targets))
+
+    def _can_be_begun(self, path: Path, kind: Kind, over_limit: OverLimit) -> bool:
+        """Whether an output can be written before all ranges are evaluated."""
+        # Which metrics fit is known at the end only, and standard output cannot take anything back.
+        if str(path) == "-" or (over_limit == "fit" and kind != "evaluation"):
+            return False
+        return is_movable(self._folder, path)
 
     def _write_parts(
         self,
@@ -929,21 +948,23 @@ class _Output:
         Where it is written.
     kind : {"evaluation", "lines", "table"}
         What it is.
+    aside : Path, optional
+        Folder where it is until it is complete; beside its place unless given.
     """
 
-    def __init__(self, path: Path, kind: Kind) -> None:
-        self._path, self._kind = path, kind
+    def __init__(self, path: Path, kind: Kind, aside: Path | None = None) -> None:
+        self._path, self._kind, self._aside = path, kind, aside
         self._stack = ExitStack()
 
     def __enter__(self) -> _Output:
         self._writer: Any
         match self._kind:
             case "evaluation":
-                self._writer = self._stack.enter_context(EvaluationWriter(self._path))
+                self._writer = self._stack.enter_context(EvaluationWriter(self._path, self._aside))
             case "lines":
-                self._writer = self._stack.enter_context(LinesWriter(self._path))
+                self._writer = self._stack.enter_context(LinesWriter(self._path, self._aside))
             case _:
-                stream = self._stack.enter_context(open_output(self._path))
+                stream = self._stack.enter_context(open_output(self._path, self._aside))
                 self._writer = self._stack.enter_context(closing(TableWriter(stream)))
         return self
 

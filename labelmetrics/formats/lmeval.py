@@ -35,6 +35,8 @@ class EvaluationWriter:
     ----------
     path : path
         The folder; an evaluation that is there already is replaced when the new one is complete.
+    aside : path, optional
+        Folder where it is written; beside its place unless given.
 
     Raises
     ------
@@ -43,7 +45,7 @@ class EvaluationWriter:
         written.
     """
 
-    def __init__(self, path: str | Path) -> None:
+    def __init__(self, path: str | Path, aside: Path | None = None) -> None:
         self._path, self._target = path, path_of(path)
         self._objects = 0
         self._tables: dict[str, TableWriter] = {}
@@ -57,7 +59,7 @@ class EvaluationWriter:
             )
         with self._reporting():
             self._target.parent.mkdir(parents=True, exist_ok=True)
-            beside = None if is_url(self._target) else self._target.parent
+            beside = aside or (None if is_url(self._target) else self._target.parent)
             self._folder = tempfile.TemporaryDirectory(prefix=f".{self._target.name}.", dir=beside)
             self._made = Path(self._folder.name) / "made"
             self._made.mkdir()

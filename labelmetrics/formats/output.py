@@ -85,8 +85,10 @@ def check_place(path: str | Path) -> None:
 
 
 @contextlib.contextmanager
-def open_output(path: str | Path) -> Iterator[IO[bytes]]:
+def open_output(path: str | Path, aside: Path | None = None) -> Iterator[IO[bytes]]:
     """Open a file for writing bytes; it gets its name when the block ends without an error.
+
+    Until then it is beside its place, or in the folder ``aside``.
 
     Packed if the name ends in ``.gz`` or ``.zst``; ``"-"`` is standard output.
 
@@ -107,7 +109,7 @@ def open_output(path: str | Path) -> Iterator[IO[bytes]]:
     check_place(path)
     target = path_of(path)
     try:
-        with appearing(target) as temporary, temporary.open("xb") as raw, packed(raw, target.suffix) as stream:
+        with appearing(target, aside) as temporary, temporary.open("xb") as raw, packed(raw, target.suffix) as stream:
             yield stream
     except OSError as error:
         raise InputError(f"{path}: cannot be written: {error.strerror or error}") from error

@@ -41,16 +41,18 @@ class LinesWriter:
     ----------
     path : path
         The file.
+    aside : Path, optional
+        Folder where it is written; beside its place unless given.
     """
 
-    def __init__(self, path: str | Path) -> None:
-        self._path = path
+    def __init__(self, path: str | Path, aside: Path | None = None) -> None:
+        self._path, self._aside = path, aside
         self._sha256, self._n = hashlib.sha256(), 0
         self._written: Future[None] | None = None
 
     def __enter__(self) -> LinesWriter:
         with ExitStack() as stack:
-            self._stream = stack.enter_context(open_output(self._path))
+            self._stream = stack.enter_context(open_output(self._path, self._aside))
             # The next lines are made while these are written.
             self._thread = stack.enter_context(ThreadPoolExecutor(1))
             self._stack = stack.pop_all()

@@ -69,10 +69,11 @@ def paths_like(pattern: str | Path) -> list[Path]:
 
 
 @contextmanager
-def appearing(target: Path) -> Iterator[Path]:
+def appearing(target: Path, aside: Path | None = None) -> Iterator[Path]:
     """A path to write to, which becomes ``target`` when the block ends without an error.
 
-    So a file is whole or not there, even where two write it at the same time.
+    So a file is whole or not there, even where two write it at the same time. Until then it is beside the target, or
+    in the folder ``aside`` of the same file system.
     """
     if is_url(target):
         with tempfile.TemporaryDirectory() as folder:
@@ -80,7 +81,7 @@ def appearing(target: Path) -> Iterator[Path]:
             yield temporary
             move(temporary, target)
         return
-    temporary = target.with_name(f".{target.name}.{uuid4().hex}")
+    temporary = (aside or target.parent) / f".{target.name}.{uuid4().hex}"
     try:
         yield temporary
         temporary.replace(target)
@@ -126,6 +127,11 @@ def at_hand(folder: Path, parts: Iterable[str]) -> Iterator[Path]:
             for file in (folder / part).iterdir() if (folder / part).is_dir() else ():
                 (Path(copy) / part / file.name).write_bytes(file.read_bytes())
         yield Path(copy)
+
+
+def is_movable(folder: Path, target: Path) -> bool:
+    """Whether a file of a folder can be given its place by a mere renaming."""
+    return not is_url(folder) and not is_url(target) and folder.stat().st_dev == target.parent.stat().st_dev
 
 
 def open_arrow(file: Path) -> pa.NativeFile:
