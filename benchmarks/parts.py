@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pkgutil
 import tempfile
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -23,7 +24,7 @@ PARTS = {
     "digests of the input": ["labelmetrics.evaluation.digests"],
     "columns of metrics": ["labelmetrics.evaluation.metric_columns"],
     "lines": ["labelmetrics.evaluation.lines_of"],
-    "write": ["labelmetrics.formats.provenance.LinesWriter._put"],
+    "write": ["labelmetrics.evaluation.Evaluation.write_ndjson"],
 }
 """The functions whose time is taken, by the names under which they are called."""
 
@@ -74,7 +75,4 @@ def run(*, rows: int | None = None, repeat: int = 3, confidences: int | None = N
 
 
 def _patched(name: str, part: str, clock: _Clock) -> Any:
-    import importlib
-
-    module, _, attribute = name.rpartition(".")
-    return mock.patch(name, clock.around(part, getattr(importlib.import_module(module), attribute)))
+    return mock.patch(name, clock.around(part, pkgutil.resolve_name(name)))

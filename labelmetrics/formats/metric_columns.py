@@ -38,6 +38,47 @@ LINES = 1 << 15
 """Lines that are made at once."""
 
 
+@dataclass(frozen=True, slots=True)
+class ValueTexts:
+    """Values as JSON, held as codes into texts: most metrics have the value of others.
+
+    Parameters
+    ----------
+    codes : ndarray of int64, shape (n,)
+        Index into ``texts``.
+    texts : pyarrow.Array of string
+        The texts.
+    """
+
+    codes: Ints
+    texts: pa.Array
+
+    @classmethod
+    def of(cls, texts: pa.Array) -> ValueTexts:
+        """One text for each value."""
+        return cls(np.arange(len(texts)), texts)
+
+    @classmethod
+    def concat(cls, parts: Sequence[ValueTexts]) -> ValueTexts:
+        """All parts, one below the other."""
+        import pyarrow as pa
+
+        starts = np.cumsum([0, *(len(part.texts) for part in parts)])
+        codes = [part.codes + start for part, start in zip(parts, starts.tolist(), strict=False)]
+        texts = pa.concat_arrays([*(part.texts for part in parts), pa.array([], pa.string())])
+        return cls(np.concatenate([np.empty(0, np.int64), *codes]), texts)
+
+    def take(self, index: NDArray[Any] | slice) -> ValueTexts:
+        """The values at ``index``."""
+        return ValueTexts(self.codes[index], self.texts)
+
+    def array(self) -> pa.Array:
+        """The texts, one for each value."""
+        import pyarrow as pa
+
+        return self.texts.take(pa.array(self.codes))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MetricColumns:
     """Metric annotations, sorted by data row, level, metric name, feature and subclass.
@@ -50,7 +91,7 @@ class MetricColumns:
         Data row of each metric.
     name, feature, subclass, aggregation : Coded of str
         Metric name, feature and subclass (null where there is none), and aggregation.
-    value : pyarrow.Array of string
+    value : ValueTexts
         The value as JSON.
     uuid : Coded of str
         Given uuids; null where the uuid follows from the metric key.
@@ -66,7 +107,7 @@ class MetricColumns:
     feature: Coded
     subclass: Coded
     aggregation: Coded
-    value: pa.Array
+    value: ValueTexts
     uuid: Coded
     undefined: int = 0
     fitted: bool = False
@@ -76,15 +117,9 @@ class MetricColumns:
 
     def take(self, index: NDArray[Any]) -> MetricColumns:
         """The metrics at ``index`` (integers or a boolean mask)."""
-        import pyarrow as pa
-
         positions = np.flatnonzero(index) if index.dtype == bool else index
-        coded = ("row", "name", "feature", "subclass", "aggregation", "uuid")
-        return replace(
-            self,
-            **{column: getattr(self, column).take(positions) for column in coded},
-            value=self.value.take(pa.array(positions)),
-        )
+        coded = ("row", "name", "feature", "subclass", "aggregation", "value", "uuid")
+        return replace(self, **{column: getattr(self, column).take(positions) for column in coded})
 
     def blocks(self) -> Iterator[MetricColumns]:
         """The metrics, so many at a time as lines are made of at once."""
@@ -96,7 +131,7 @@ class MetricColumns:
                 self,
                 row=Coded(codes, [self.row.values[code] for code in used.tolist()]),
                 **{name: replace(column := getattr(self, name), codes=column.codes[span]) for name in coded},
-                value=self.value.slice(start, LINES),
+                value=self.value.take(span),
             )
 
     def table(self) -> pa.Table:
@@ -107,7 +142,7 @@ class MetricColumns:
         names |= {"subclass_name": self.subclass, "aggregation": self.aggregation}
         texts = {name: pa.array(column.decode(), pa.string()) for name, column in names.items()}
         aggregation = texts.pop("aggregation")
-        return pa.table({"uuid": uuids_of(self), **texts, "value": self.value, "aggregation": aggregation})
+        return pa.table({"uuid": uuids_of(self), **texts, "value": self.value.array(), "aggregation": aggregation})
 
 
 def built_in_names(grid: Grid) -> dict[str, str]:
@@ -260,13 +295,13 @@ class _Parts:
                 Coded.of(line.get("featureName") for line in lines),
                 Coded.of(line.get("subclassName") for line in lines),
                 Coded.of(line["aggregation"] for line in lines),
-                pa.array(values, pa.string()),
+                ValueTexts.of(pa.array(values, pa.string())),
                 Coded.of(line.get("uuid") for line in lines),
             )
         )
 
     def _add(
-        self, row: Ints, feature: Ints | None, subclass: Ints | None, name: str, aggregation: str, texts: pa.Array
+        self, row: Ints, feature: Ints | None, subclass: Ints | None, name: str, aggregation: str, texts: ValueTexts
     ) -> None:
         n = len(row)
         none = Coded.constant(None, n)
@@ -283,7 +318,6 @@ class _Parts:
         )
 
     def columns(self, kind: str) -> MetricColumns:
-        import pyarrow as pa
 
         columns = list(zip(*self.pieces, strict=True)) or [()] * 7
         row, name, feature, subclass, aggregation, uuid = (Coded.concat(columns[i]) for i in (0, 1, 2, 3, 4, 6))
@@ -294,7 +328,7 @@ class _Parts:
             feature=feature,
             subclass=subclass,
             aggregation=aggregation,
-            value=pa.concat_arrays([*columns[5], pa.array([], pa.string())]),
+            value=ValueTexts.concat(columns[5]),
             uuid=uuid,
             undefined=self.undefined,
         )
@@ -316,37 +350,49 @@ def _sorted(columns: MetricColumns) -> MetricColumns:
     return columns.take(stable_order(key))
 
 
-def matrix_texts(counts: Matrices, keys: Sequence[float]) -> pa.Array:
+def matrix_texts(counts: Matrices, keys: Sequence[float]) -> ValueTexts:
     """JSON of confusion matrices: of level 0, or of the keyed levels where there are keys."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    parts = [part[1:] if keys else part[:1] for part in counts]
-    # Most data rows and features have the counts of others: each distinct one is written once.
-    position, code = _distinct_columns(np.concatenate(parts))
-    rows = zip(*(part[:, position].ravel().tolist() for part in parts), strict=True)
-    texts = pa.array([f"[{tp},{fp},0,{fn}]" for tp, fp, fn in rows], pa.string())
+    tp, fp, fn = (part[1:] if keys else part[:1] for part in counts)
+    if max(int(part.max(initial=0)) for part in (tp, fp, fn)) < 1 << 21:
+        # Most data rows and features have the counts of others: each distinct one is written once, in two steps.
+        packed = tp << 42 | fp << 21 | fn
+        position, code = _distinct_columns(packed)
+        cells = pa.array(packed[:, position].ravel()).dictionary_encode()
+        distinct = cells.dictionary.to_numpy()
+        parts = (distinct >> 42, distinct >> 21 & (1 << 21) - 1, distinct & (1 << 21) - 1)
+        texts = _matrices(*parts).take(cells.indices)
+    else:
+        code = np.arange(tp.shape[1])
+        texts = _matrices(tp.ravel(), fp.ravel(), fn.ravel())
     if keys:
-        n = len(position)
+        n = len(texts) // len(keys)
         pieces: list[Any] = []
         for index, key in enumerate(keys):
             pieces += [f'{"," if index else "{"}"{key!r}":', texts.slice(index * n, n)]
         texts = pc.binary_join_element_wise(*pieces, "}", "")
-    return texts.take(pa.array(code))
+    return ValueTexts(code, texts)
 
 
-def scalar_texts(values: Floats, keys: Sequence[float]) -> tuple[pa.Array, Bools]:
+def _matrices(tp: Ints, fp: Ints, fn: Ints) -> pa.Array:
+    import pyarrow as pa
+
+    rows = zip(tp.tolist(), fp.tolist(), fn.tolist(), strict=True)
+    return pa.array([f"[{tp},{fp},0,{fn}]" for tp, fp, fn in rows], pa.string())
+
+
+def scalar_texts(values: Floats, keys: Sequence[float]) -> tuple[ValueTexts, Bools]:
     """JSON of scalars, shape (L, n), and which of the n have a value: with keys, at least two of them."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
     if not keys:
         keep = ~np.isnan(values[0])
-        return _numbers(values[0][keep]), keep
+        return ValueTexts.of(_numbers(values[0][keep])), keep
     keep = (~np.isnan(values[1:])).sum(axis=0) >= 2
     kept = values[1:, keep]
-    position, code = _distinct_columns(kept.view(np.int64))
-    kept = kept[:, position]
     # A value stays the same from key to key until a prediction leaves: it is written where it changes.
     is_new = np.ones(kept.shape, bool)
     is_new[1:] = kept.view(np.int64)[1:] != kept.view(np.int64)[:-1]
@@ -361,7 +407,7 @@ def scalar_texts(values: Floats, keys: Sequence[float]) -> tuple[pa.Array, Bools
         for key, row in zip(keys, number, strict=True)
     ]
     joined = pc.binary_join_element_wise(*pieces, ",", null_handling="skip")
-    return pc.binary_join_element_wise("{", joined, "}", "").take(pa.array(code)), keep
+    return ValueTexts.of(pc.binary_join_element_wise("{", joined, "}", "")), keep
 
 
 ODD = 0x9E3779B97F4A7C15
@@ -549,7 +595,7 @@ def lines_of(columns: MetricColumns) -> pa.Array:
         _texts(columns.feature, lambda name: f',"featureName":{_json(name)}', ""),
         _texts(columns.subclass, lambda name: f',"subclassName":{_json(name)}', ""),
         ',"metricValue":',
-        columns.value,
+        columns.value.array(),
         _texts(columns.aggregation, lambda name: f',"aggregation":{_json(name)}}}\n', "}\n"),
         pa.scalar(""),
     )

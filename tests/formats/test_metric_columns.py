@@ -27,7 +27,7 @@ def test_matrices(odd: int, data: st.DataObject, n: int) -> None:
     counts = matrices(data.draw, n)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(metric_columns, "ODD", odd)  # with 0 all columns are taken to be equal, which is noticed
-        keyed, plain = matrix_texts(counts, KEYS).to_pylist(), matrix_texts(counts, ()).to_pylist()
+        keyed, plain = (matrix_texts(counts, keys).array().to_pylist() for keys in (KEYS, ()))
     for index in range(n):
         lists = [
             [int(tp), int(fp), 0, int(fn)] for tp, fp, fn in zip(*(part[:, index] for part in counts), strict=True)
@@ -36,13 +36,10 @@ def test_matrices(odd: int, data: st.DataObject, n: int) -> None:
         assert json.loads(keyed[index]) == dict(zip(map(str, KEYS), lists[1:], strict=True))
 
 
-@pytest.mark.parametrize("odd", [metric_columns.ODD, 0])
 @given(st.lists(st.lists(st.sampled_from([np.nan, 0.0, 0.25, 0.1, 1.0]), min_size=4, max_size=4)))
-def test_scalars(odd: int, columns: list[list[float]]) -> None:
+def test_scalars(columns: list[list[float]]) -> None:
     values = np.array(columns, np.float64).reshape(-1, 4).T
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(metric_columns, "ODD", odd)
-        texts, keep = scalar_texts(np.ascontiguousarray(values), KEYS)
+    texts, keep = scalar_texts(np.ascontiguousarray(values), KEYS)
     wanted = [{str(k): v for k, v in zip(KEYS, column[1:], strict=True) if not np.isnan(v)} for column in columns]
     assert keep.tolist() == [len(one) >= 2 for one in wanted]
-    assert [json.loads(text) for text in texts.to_pylist()] == [one for one in wanted if len(one) >= 2]
+    assert [json.loads(text) for text in texts.array().to_pylist()] == [one for one in wanted if len(one) >= 2]
