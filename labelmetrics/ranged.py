@@ -14,28 +14,20 @@ import time
 import warnings
 from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import partial, reduce
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from labelmetrics import __version__
-from labelmetrics.errors import (
-    Fault,
-    InputError,
-    LabelmetricsError,
-    LabelmetricsWarning,
-    MissingRowsError,
-    SettingError,
-)
-from labelmetrics.evaluation import CustomMetric, Evaluation, Progress, evaluate_sides, functions_of, settings_of
+from labelmetrics.errors import InputError, LabelmetricsError, LabelmetricsWarning, SettingError
+from labelmetrics.evaluation import CustomMetric, Progress, functions_of, settings_of
 from labelmetrics.formats.bad_lines import BadLines, OnBadLine
 from labelmetrics.formats.buckets import (
     BUCKET_BYTES,
     MOST_BUCKETS,
-    SideName,
     Source,
     SplitReport,
     cut_points,
@@ -43,60 +35,43 @@ from labelmetrics.formats.buckets import (
     gathered,
     is_several,
     kinds_of,
-    read_bucket,
     size_of,
     sources_of,
     split,
 )
-from labelmetrics.formats.custom_metrics import check_values
-from labelmetrics.formats.data_rows import Missing, kind_of, read_data_rows, settle
-from labelmetrics.formats.inputs import Sides, is_stream, warn_of_contents, warn_of_shared, why_whole
-from labelmetrics.formats.lmeval import TABLES, EvaluationWriter
-from labelmetrics.formats.manifest import Counts, Digests, Manifest, PartFile, PartsManifest, Settings
-from labelmetrics.formats.metric_columns import (
-    BUILT_IN,
-    Level,
-    OverLimit,
-    Usage,
-    built_in_names,
-    check_over_limit,
-    lines_of,
-    names_of,
-)
-from labelmetrics.formats.output import (
-    Kind,
-    TableWriter,
-    check_place,
-    is_in_parts,
-    kind_of as output_kind,
-    open_output,
-    put_tables,
-)
-from labelmetrics.formats.parts import check_folder, clear, write_manifest, write_part
-from labelmetrics.formats.provenance import LinesWriter, origin_of, text_of
-from labelmetrics.formats.storage import (
-    appearing,
-    at_hand,
-    is_movable,
-    is_url,
-    move,
-    open_arrow,
-    path_of,
-    remove,
-    staging,
-)
+from labelmetrics.formats.data_rows import Missing, kind_of, read_data_rows
+from labelmetrics.formats.inputs import is_stream, warn_of_contents, warn_of_shared, why_whole
+from labelmetrics.formats.manifest import Manifest, PartsManifest
+from labelmetrics.formats.metric_columns import Level, OverLimit, check_over_limit, names_of
+from labelmetrics.formats.output import Kind, check_place, is_in_parts, kind_of as output_kind
+from labelmetrics.formats.parts import check_folder, clear, write_manifest
+from labelmetrics.formats.provenance import origin_of
+from labelmetrics.formats.range_outputs import Output, write_part_file
+from labelmetrics.formats.storage import appearing, is_movable, is_url, path_of
 from labelmetrics.kernels.batch import Floats
 from labelmetrics.kernels.buffer import DEFAULT_BUFFER, Buffer
 from labelmetrics.kernels.comparison import warn_of_confidences
 from labelmetrics.kernels.counts import Matching
-from labelmetrics.kernels.digest import added
 from labelmetrics.kernels.miou import Masks
 from labelmetrics.kernels.thresholds import Confidences, Grid, match_rule, read_confidences
 from labelmetrics.kernels.vocabulary import AnswerNames, Names, Vocabulary
 from labelmetrics.limits import Limits
+from labelmetrics.range_task import (
+    SIDES,
+    Job,
+    RangeReport,
+    check_custom,
+    evaluate_range,
+    kept_features,
+    manifest_of,
+    raise_missing,
+    split_task,
+    survey,
+)
 from labelmetrics.summary import Summary, Sums
 from labelmetrics.words import counted
 from labelmetrics.workers import Here, Processes, Runner
+from labelmetrics.workspace import TaskError, store, stored, work_folder
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -105,9 +80,6 @@ __all__ = ["RangedEvaluation", "evaluate_files"]
 
 LARGE = 256 << 20
 """Bytes of unpacked input that are better not all in memory, where they take ten times as many."""
-SIDES: tuple[SideName, SideName] = ("ground_truth", "prediction")
-MARK = "labelmetrics-ranges.txt"
-"""File that marks a temporary folder as one of ours, and says what it is for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -263,7 +235,7 @@ def evaluate_files(
     _check_targets(targets, files)
     table = None if data_rows is None else read_data_rows(data_rows)
     fixed = confidences if isinstance(confidences, str) else read_confidences(confidences, np.empty(0))
-    job = _Job(
+    job = Job(
         settings=settings,
         functions=functions_of(custom),
         kinds=frozenset(kinds.values()),
@@ -272,7 +244,7 @@ def evaluate_files(
         over_limit=over_limit,
         limits=limits or Limits(),
     )
-    asked = _asked(job, fixed, files, table, keep_refused=bad_lines is not None)
+    asked = what_is_asked(job, fixed, files, table, keep_refused=bad_lines is not None)
     if tmp is not None:
         own = path_of(tmp) / "labelmetrics-ranges"
     else:
@@ -280,15 +252,17 @@ def evaluate_files(
         own = place.with_name(f".{place.name}.ranges")
     own = own.absolute()  # workers may have other working directories
     log = BadLines(on_bad_line, max_bad_lines, bad_lines)
-    with _folder(own, asked, resume=resume) as folder:
+    with work_folder(own, asked, resume=resume) as folder, _running(runner, workers) as running:
         if (folder / "cuts.pickle").exists():
             cuts = pickle.loads((folder / "cuts.pickle").read_bytes())
         else:
-            n = ranges or min(-(-sum(map(size_of, files)) // BUCKET_BYTES), MOST_BUCKETS)
+            # Tables of objects and pairs take twice the memory of metrics.
+            size = BUCKET_BYTES // 2 if "evaluation" in job.kinds else BUCKET_BYTES
+            n = ranges or min(-(-sum(map(size_of, files)) // size), MOST_BUCKETS)
             keys = [] if table is None else _known_keys(table)
             cuts = cut_points([*files[0], *files[1]], max(n, 1), keys)
-            _store(folder / "cuts.pickle", cuts)
-        run = _Run(folder, runner or (Here() if workers in (None, 1) else Processes(int(workers or 1))), progress)
+            store(folder / "cuts.pickle", cuts)
+        run = _Run(folder, running, progress)
         reports = run.split(
             files,
             cuts,
@@ -316,6 +290,16 @@ def evaluate_files(
             )
         job = replace(job, keys=list(grid.keys) or None, vocabulary=Vocabulary.of(names, answer_names))
         return run.evaluate(job, cuts, targets, kinds, folders)
+
+
+@contextmanager
+def _running(runner: Runner | None, workers: int | None) -> Iterator[Runner]:
+    """What runs the tasks, with its processes only as long as they are needed."""
+    if runner is not None:
+        yield runner
+        return
+    with closing(Here() if workers in (None, 1) else Processes(int(workers or 1))) as own:
+        yield own
 
 
 def takes_ranges(
@@ -389,133 +373,6 @@ def _warn_of_sides(
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Job:
-    """What every range has to know."""
-
-    settings: Settings
-    functions: list[CustomMetric]
-    kinds: frozenset[Kind]
-    metrics: set[str] | None
-    level: set[str] | None
-    over_limit: OverLimit
-    limits: Limits
-    folder: Path = Path()
-    kind: str = "globalKey"
-    has_table: bool = False
-    keys: list[float] | None = None
-    vocabulary: Vocabulary | None = None
-
-    def read(self, bucket: int) -> Sides:
-        import pyarrow as pa
-
-        table = None
-        if self.has_table:
-            with open_arrow(self.folder / "rows" / f"{bucket:04d}.arrow") as stream:
-                table = pa.ipc.open_file(stream).read_all()
-        with at_hand(self.folder, [f"{side}/{bucket:04d}" for side in SIDES]) as folder:
-            truth, guess = (read_bucket(folder, side, bucket) for side in SIDES)
-        return Sides(truth, guess, table, canonical=(True, True))
-
-
-@dataclass(slots=True, kw_only=True)
-class _RangeReport:
-    """What was found in one range, besides its parts."""
-
-    digests: Digests
-    counts: Counts
-    sums: list[Sums]
-    lines: int = 0
-    usage: Usage = field(default_factory=Usage)
-    support: dict[str, int] = field(default_factory=dict)
-    custom: dict[str, str] = field(default_factory=dict)
-    said: list[str] = field(default_factory=list)
-    missing: tuple[str, str, dict[str, int]] | None = None
-
-
-def _evaluate_range(job: _Job, bucket: int) -> _RangeReport:
-    """Evaluate the data rows of one bucket, and write its parts."""
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("ignore")
-        warnings.simplefilter("always", LabelmetricsWarning)
-        try:
-            evaluation = evaluate_sides(
-                job.read(bucket),
-                job.settings,
-                job.keys,
-                job.functions,
-                progress=lambda step, share: None,
-                vocabulary=job.vocabulary,
-                kind=job.kind,
-            )
-        except MissingRowsError as error:
-            nothing = Counts(data_rows=0, ground_truths=0, predictions=0, features=0, subclasses=0)
-            none = Digests(ground_truth="0" * 32, prediction="0" * 32)
-            missing = (error.side, error.kind, dict(error.rows))
-            return _RangeReport(digests=none, counts=nothing, sums=[], missing=missing)
-    thresholds = range(len(job.settings.iou))
-    report = _RangeReport(
-        digests=evaluation.manifest.digests,
-        counts=evaluation.manifest.counts,
-        sums=[Sums.of(evaluation.results, threshold=index) for index in thresholds],
-        support=evaluation.support(),
-        custom={str(metric.metric_name): metric.aggregation.value for _, metric in evaluation.custom},
-        said=[str(one.message) for one in caught],
-    )
-    folder = job.folder / "parts" / f"{bucket:04d}"
-    folder.mkdir(parents=True, exist_ok=True)
-    if "evaluation" in job.kinds:
-        for name, table in evaluation.tables().items():
-            _write_part(folder / f"{name}.arrow", [table])
-    if job.kinds & {"lines", "table"}:
-        _write_metrics(job, evaluation, folder, report)
-    return report
-
-
-def _write_metrics(job: _Job, evaluation: Evaluation, folder: Path, report: _RangeReport) -> None:
-    import pyarrow as pa
-
-    known = {*BUILT_IN, *built_in_names(evaluation.results.grid), *report.custom}
-    columns = evaluation.metric_columns(
-        metrics=None if job.metrics is None else job.metrics & known,
-        level=job.level,  # type: ignore[arg-type]
-        over_limit="keep",
-    )
-    if job.over_limit != "keep":
-        written = [
-            (row, one) for row, one in evaluation.custom if job.metrics is None or one.metric_name in job.metrics
-        ]
-        check_values(written, evaluation.key_kind, job.limits)
-    report.lines = len(columns)
-    report.usage = Usage.of(columns, job.limits.metrics_per_data_row, by_feature=job.over_limit == "fit")
-    feature = pa.DictionaryArray.from_arrays(
-        pa.array(columns.feature.codes, mask=columns.feature.codes < 0), pa.array(columns.feature.values, pa.string())
-    )
-    if "lines" in job.kinds:
-        lines = pa.chunked_array([lines_of(block) for block in columns.blocks()], pa.string())
-        _write_part(folder / "lines.arrow", [pa.table({"line": lines, "feature": feature})])
-    if "table" in job.kinds:
-        _write_part(folder / "table.arrow", [columns.table().append_column("feature", feature)])
-
-
-def _survey(job: _Job, bucket: int, *, keep_confidences: bool) -> tuple[Names, Floats]:
-    """Names and confidences of the annotations that are not left out."""
-    sides = job.read(bucket)
-    settings = job.settings
-    try:
-        truth, guess, _ = settle(
-            sides.ground_truth,
-            sides.prediction,
-            sides.table,
-            missing_ground_truth=settings.missing_ground_truth,
-            missing_predictions=settings.missing_predictions,
-            kind=job.kind,
-        )
-    except MissingRowsError:
-        return Names(), np.empty(0)  # told when the range is evaluated
-    return Names.of((truth, guess)), guess.confidence if keep_confidences else np.empty(0)
-
-
 class _Run:
     """Runs the steps of one evaluation, each task once; what was done before a kill is not done again."""
 
@@ -536,7 +393,7 @@ class _Run:
         done = {file for file in files if file.exists()}
         left = [(file, function, *task) for file, task in zip(files, tasks, strict=True) if file not in done]
         # Whatever ends this early ends the tasks too, before the folder that they write to is removed.
-        with closing(self._runner.run(_stored, left)) as results:
+        with closing(self._runner.run(stored, left)) as results:
             for number, (file, task) in enumerate(zip(files, tasks, strict=True), 1):
                 with _naming(told, *task):
                     found = pickle.loads(file.read_bytes()) if file in done else next(results)
@@ -563,12 +420,12 @@ class _Run:
         )
         clock = _Clock("reading", "annotations", lambda report: report.annotations, self._progress, 0.0, 0.3)
         tasks = [(source, number, work, self._folder) for number, source in enumerate(sources)]
-        return list(self._tasks("split", _split_task, tasks, clock, _told_source))
+        return list(self._tasks("split", split_task, tasks, clock, _told_source))
 
-    def survey(self, job: _Job, cuts: Sequence[str], *, keep_confidences: bool) -> tuple[Names, Floats]:
+    def survey(self, job: Job, cuts: Sequence[str], *, keep_confidences: bool) -> tuple[Names, Floats]:
         """Names and confidences of all annotations that are not left out."""
         names, present = Names(), [np.empty(0)]
-        work = partial(_survey, keep_confidences=keep_confidences)
+        work = partial(survey, keep_confidences=keep_confidences)
         clock = _Clock("looking through", "ranges", lambda found: 1, self._progress, 0.3, 0.4)
         tasks = [(job, bucket) for bucket in range(len(cuts) + 1)]
         for found, confidences in self._tasks("survey", work, tasks, clock, partial(_told_range, cuts)):
@@ -578,7 +435,7 @@ class _Run:
 
     def evaluate(
         self,
-        job: _Job,
+        job: Job,
         cuts: Sequence[str],
         targets: Sequence[Path],
         kinds: dict[Path, Kind],
@@ -588,34 +445,36 @@ class _Run:
         n = len(cuts) + 1
         clock = _Clock("comparing", "data rows", lambda report: report.counts.data_rows, self._progress, 0.4, 0.9)
         tasks = [(job, bucket) for bucket in range(n)]
-        ranges = self._tasks("range", _evaluate_range, tasks, clock, partial(_told_range, cuts))
+        ranges = self._tasks("range", evaluate_range, tasks, clock, partial(_told_range, cuts))
         parts = [self._folder / "parts" / f"{bucket:04d}" for bucket in range(n)]
         with ExitStack() as stack:
             # Until they are complete, outputs lie among the intermediate files, so that a kill leaves nothing else.
             outputs = {
-                path: stack.enter_context(_Output(path, kinds[path], aside=self._folder))
+                path: stack.enter_context(Output(path, kinds[path], aside=self._folder))
                 for path in targets
                 if path not in folders and self._can_be_begun(path, kinds[path], job.over_limit)
             }
-            reports: list[_RangeReport] = []
+            reports: list[RangeReport] = []
             with closing(ranges):
                 for part, report in zip(parts, ranges, strict=True):
                     reports.append(report)
                     for output in outputs.values() if all(one.missing is None for one in reports) else ():
                         output.append(part, None)
-            _raise_missing(reports)
+            raise_missing(reports)
             for message in dict.fromkeys(text for report in reports for text in report.said):
                 warnings.warn(message, LabelmetricsWarning, stacklevel=4)
-            _check_custom(job, reports)
-            manifest = _manifest(job, reports)
-            kept = _kept(job, reports)
+            check_custom(job, reports)
+            manifest = manifest_of(job, reports)
+            kept = kept_features(job, reports)
             for index, path in enumerate(targets):
                 self._progress(f"writing {path}", 0.9 + 0.1 * index / len(targets))
                 if path in folders:
-                    self._write_parts(path, kinds[path], [(job, bucket, kept) for bucket in range(n)], cuts, manifest)
+                    self._write_parts(
+                        path, kinds[path], parts, kept, manifest, [partial(_told_range, cuts, *task) for task in tasks]
+                    )
                     continue
                 if path not in outputs:
-                    outputs[path] = stack.enter_context(_Output(path, kinds[path]))
+                    outputs[path] = stack.enter_context(Output(path, kinds[path]))
                     for part in parts:
                         outputs[path].append(part, kept)
                 outputs[path].finish(manifest, kept)
@@ -639,23 +498,21 @@ class _Run:
         self,
         folder: Path,
         kind: Kind,
-        tasks: Sequence[tuple[_Job, int, set[str] | None]],
-        cuts: Sequence[str],
+        parts: Sequence[Path],
+        kept: set[str] | None,
         manifest: Manifest,
+        told: Sequence[Callable[[], str]],
     ) -> None:
         """Write a folder of part files, one of each range."""
         clear(folder)
         files = []
-        with closing(self._runner.run(partial(_write_part_file, folder.absolute(), kind), tasks)) as results:
-            for job, bucket, _ in tasks:
-                with _naming(_told_range, cuts, job, bucket):
+        tasks = [(part, number, kept) for number, part in enumerate(parts)]
+        with closing(self._runner.run(partial(write_part_file, folder.absolute(), kind), tasks)) as results:
+            for tell in told:
+                with _naming(tell):
                     files.append(next(results))
-        lines, kept = sum(file.lines for file in files), tasks[0][2]
+        lines = sum(file.lines for file in files)
         write_manifest(folder, PartsManifest(**origin_of(manifest, lines, fitted=kept is not None), parts=files))
-
-
-class _TaskError(LabelmetricsError):
-    """A task failed in a way that nobody has foreseen, such as by a kill; others are done and kept."""
 
 
 @contextmanager
@@ -666,26 +523,17 @@ def _naming(told: Callable[..., str], *task: Any) -> Iterator[None]:
     except (LabelmetricsError, OSError):
         raise  # says where
     except Exception as error:
-        raise _TaskError(
+        raise TaskError(
             f"{told(*task)} cannot be evaluated: {type(error).__name__}: {error} (what was done is kept; go on by "
             "resume=True, --resume, where memory was wanting with fewer workers)"
         ) from error
-
-
-def _split_task(source: Source, number: int, work: Callable[..., SplitReport], folder: Path) -> SplitReport:
-    """Put a source into buckets, where each of its files appears when it is complete: a task may be done twice."""
-    with staging(folder, "split-") as own:
-        report = work(source, number=number, folder=own)
-        for file in [one for one in own.rglob("*") if one.is_file()]:
-            move(file, folder.joinpath(*file.relative_to(own).parts))
-    return report
 
 
 def _told_source(source: Source, *others: Any) -> str:
     return source.path + ("" if source.stop is None else f", bytes {source.start} to {source.stop},")
 
 
-def _told_range(cuts: Sequence[str], job: _Job, bucket: int) -> str:
+def _told_range(cuts: Sequence[str], job: Job, bucket: int) -> str:
     """Which data rows a range has: by their keys, or by where it was cut if it cannot be read."""
     try:
         sides = job.read(bucket)
@@ -698,20 +546,8 @@ def _told_range(cuts: Sequence[str], job: _Job, bucket: int) -> str:
         return f"the data rows{start}{stop}"
 
 
-def _stored(file: Path, function: Callable[..., Any], *task: Any) -> Any:
-    """Do a task, and keep its result for whoever goes on after a kill."""
-    result = function(*task)
-    _store(file, result)
-    return result
-
-
-def _store(file: Path, value: Any) -> None:
-    with appearing(file) as temporary:
-        temporary.write_bytes(pickle.dumps(value))
-
-
-def _asked(
-    job: _Job, confidences: Any, files: Sequence[Sequence[Path]], table: pa.Table | None, *, keep_refused: bool
+def what_is_asked(
+    job: Job, confidences: Any, files: Sequence[Sequence[Path]], table: pa.Table | None, *, keep_refused: bool
 ) -> str:
     """Text of what is evaluated and how: it is the same where an evaluation can be resumed."""
     stats = [(str(file), file.stat().st_size, file.stat().st_mtime_ns) for side in files for file in side]
@@ -758,34 +594,6 @@ class _Clock:
         self._progress(text, self._start + share * (self._stop - self._start))
 
 
-@contextmanager
-def _folder(path: Path, asked: str, *, resume: bool) -> Iterator[Path]:
-    """A folder for intermediate files; it is removed when the work is done or cannot be done, but not by a kill."""
-    mark = path / MARK
-    if path.exists() and not mark.is_file():
-        raise InputError(f"{path}: is there already and holds no intermediate files, so it is not used")
-    if resume:
-        if not path.exists():
-            raise SettingError(f"{path}: there is nothing to resume")
-        if mark.read_text(encoding="utf-8") != asked:
-            raise SettingError(f"{path}: other files or other settings were evaluated here, so it cannot be resumed")
-    else:
-        remove(path)
-    is_kept = False
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-        mark.write_text(asked, encoding="utf-8")
-        yield path
-    except OSError as error:
-        raise InputError(f"{error.filename or path}: {error.strerror or error}") from error
-    except _TaskError:
-        is_kept = True
-        raise
-    finally:
-        if not is_kept:
-            remove(path)
-
-
 def _known_keys(table: pa.Table) -> list[str]:
     """Keys of a table of data rows, of the kind that all rows have."""
     for name in ("globalKey", "id"):
@@ -819,177 +627,3 @@ def _store_rows(folder: Path, table: pa.Table, kind: str, cuts: Sequence[str]) -
             pa.ipc.new_file(str(temporary), part.schema) as writer,
         ):
             writer.write_table(part)
-
-
-def _write_part(file: Path, tables: Sequence[pa.Table]) -> None:
-    import pyarrow as pa
-
-    with (
-        appearing(file) as temporary,
-        pa.ipc.new_stream(str(temporary), tables[0].schema, options=_options()) as writer,
-    ):
-        for table in tables:
-            writer.write_table(table)
-
-
-def _options() -> Any:
-    import pyarrow as pa
-
-    return pa.ipc.IpcWriteOptions(unify_dictionaries=True)
-
-
-def _read_part(file: Path) -> pa.Table:
-    import pyarrow as pa
-
-    with open_arrow(file) as stream:
-        return pa.ipc.open_stream(stream).read_all()
-
-
-def _raise_missing(reports: Sequence[_RangeReport]) -> None:
-    found = [report.missing for report in reports if report.missing is not None]
-    for side in SIDES:
-        rows = {row: n for one, _, rows in found if one == side for row, n in rows.items()}
-        if rows:
-            raise MissingRowsError(side, found[0][1], rows)
-
-
-def _kept(job: _Job, reports: Sequence[_RangeReport]) -> set[str] | None:
-    """Features whose metrics are written; ``None`` where all are."""
-    if not job.kinds & {"lines", "table"}:
-        return None
-    support: dict[str, int] = {}
-    for report in reports:
-        for name, count in report.support.items():
-            support[name] = support.get(name, 0) + count
-    usage = Usage.sum([report.usage for report in reports])
-    return usage.kept(job.limits.metrics_per_data_row, job.over_limit, support)
-
-
-def _check_custom(job: _Job, reports: Sequence[_RangeReport]) -> None:
-    aggregations: dict[str, str] = {}
-    for report in reports:
-        for name, aggregation in report.custom.items():
-            if aggregations.setdefault(name, aggregation) != aggregation:
-                message = f"is aggregated by {aggregation} on some data rows and by {aggregations[name]} on others"
-                raise InputError(
-                    "a metric name has two aggregations", [Fault(rule="aggregation", message=message, metric_key=name)]
-                )
-    grid = Grid(tuple(job.settings.iou), tuple(job.keys or ()))
-    known = dict.fromkeys([*BUILT_IN, *built_in_names(grid), *sorted(aggregations)])
-    unknown = sorted((job.metrics or set()) - known.keys())
-    if unknown:
-        raise SettingError(f"unknown metrics {', '.join(unknown)}; there are {', '.join(known)}")
-
-
-def _manifest(job: _Job, reports: Sequence[_RangeReport]) -> Manifest:
-    assert job.vocabulary is not None
-    vocabulary = job.vocabulary
-    totals = {
-        name: sum(getattr(report.counts, name) for report in reports)
-        for name in ("data_rows", "ground_truths", "predictions")
-    }
-    features, subclasses = vocabulary.features, vocabulary.subclasses
-    return Manifest(
-        labelmetrics=__version__,
-        settings=Settings.model_validate({**dict(job.settings), "confidences": job.keys or []}),
-        key_kind="id" if job.kind == "id" else "globalKey",
-        digests=Digests(
-            ground_truth=added(report.digests.ground_truth for report in reports),
-            prediction=added(report.digests.prediction for report in reports),
-        ),
-        counts=Counts(**totals, features=len(features), subclasses=len(subclasses)),
-        features=features,
-        classifications=[
-            name for name, is_class in zip(features, vocabulary.is_classification.tolist(), strict=True) if is_class
-        ],
-        subclasses=subclasses,
-        confidence_keys=job.keys or [],
-    )
-
-
-def _chosen(table: pa.Table, kept: set[str] | None) -> pa.Table:
-    """The metrics that are written, without the column that tells which."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    if kept is not None:
-        feature = table.column("feature").cast(pa.string())
-        table = table.filter(pc.or_(pc.is_null(feature), pc.is_in(feature, pa.array(sorted(kept), pa.string()))))
-    return table.drop_columns("feature")
-
-
-def _lines(part: Path, kept: set[str] | None) -> list[pa.Array]:
-    """Lines of a range that are written."""
-    chunks: list[pa.Array] = _chosen(_read_part(part / "lines.arrow"), kept).column("line").chunks
-    return chunks
-
-
-def _write_part_file(folder: Path, kind: Kind, job: _Job, bucket: int, kept: set[str] | None) -> PartFile:
-    """Write the metric lines of one range to a file of their own."""
-    part = job.folder / "parts" / f"{bucket:04d}"
-
-    def write(stream: IO[bytes]) -> int:
-        if kind == "table":
-            return put_tables(stream, [_chosen(_read_part(part / "table.arrow"), kept)])
-        blocks = _lines(part, kept)
-        for lines in blocks:
-            stream.write(text_of(lines))
-        return sum(map(len, blocks))
-
-    return write_part(folder, bucket, write)
-
-
-class _Output:
-    """An output that the parts of all ranges are added to, in their order; as a context it is whole or not there.
-
-    Parameters
-    ----------
-    path : Path
-        Where it is written.
-    kind : {"evaluation", "lines", "table"}
-        What it is.
-    aside : Path, optional
-        Folder where it is until it is complete; beside its place unless given.
-    """
-
-    def __init__(self, path: Path, kind: Kind, aside: Path | None = None) -> None:
-        self._path, self._kind, self._aside = path, kind, aside
-        self._stack = ExitStack()
-
-    def __enter__(self) -> _Output:
-        self._writer: Any
-        match self._kind:
-            case "evaluation":
-                self._writer = self._stack.enter_context(EvaluationWriter(self._path, self._aside))
-            case "lines":
-                self._writer = self._stack.enter_context(LinesWriter(self._path, self._aside))
-            case _:
-                stream = self._stack.enter_context(open_output(self._path, self._aside))
-                self._writer = self._stack.enter_context(closing(TableWriter(stream)))
-        return self
-
-    def __exit__(self, *error: Any) -> None:
-        self._stack.__exit__(*error)
-
-    def append(self, part: Path, kept: set[str] | None) -> None:
-        """Add a range; of its metrics those of the features that are kept."""
-        match self._kind:
-            case "evaluation":
-                tables = {file.stem: file for file in sorted(part.glob("*.arrow")) if file.stem in TABLES}
-                self._writer.append({name: _read_part(file) for name, file in tables.items()})
-            case "lines":
-                for lines in _lines(part, kept):
-                    self._writer.append(lines)
-            case _:
-                self._writer.append(_chosen(_read_part(part / "table.arrow"), kept))
-
-    def finish(self, manifest: Manifest, kept: set[str] | None) -> None:
-        """Write what is left."""
-        match self._kind:
-            case "evaluation":
-                self._writer.finish(manifest)
-            case "lines":
-                self._writer.finish(manifest, fitted=kept is not None)
-            case _:
-                self._writer.finish()
-        self._stack.close()

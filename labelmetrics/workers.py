@@ -39,9 +39,12 @@ class Here:
         """Yield the results in the order of the tasks."""
         return (function(*task) for task in tasks)
 
+    def close(self) -> None:
+        """Do nothing."""
+
 
 class Processes:
-    """Runs tasks in several processes of this machine.
+    """Runs tasks in several processes of this machine, which start with the first of them.
 
     Parameters
     ----------
@@ -51,6 +54,7 @@ class Processes:
 
     def __init__(self, n: int) -> None:
         self._n = n
+        self._pool: ProcessPoolExecutor | None = None
 
     def run(self, function: Callable[..., Any], tasks: Iterable[tuple[Any, ...]]) -> Generator[Any, None, None]:
         """Yield the results in the order of the tasks; a few tasks are under way beyond the one that is waited for.
@@ -62,23 +66,40 @@ class Processes:
 
         left = iter(tasks)
         under_way: deque[tuple[Any, ...]] = deque()
-        while True:
-            futures: deque[Future[Any]] = deque()
-            try:
-                with _processes(self._n) as pool:
-                    for task in left:
-                        under_way.append(task)
-                        futures.append(_submit(pool, function, task))
-                        if len(futures) > 2 * self._n:
-                            yield _first(futures, under_way)
-                    while futures:
-                        yield _first(futures, under_way)
-                return
-            except BrokenProcessPool:
-                with _processes(1) as pool:
-                    while under_way:
-                        futures = deque([_submit(pool, function, under_way[0])])
-                        yield _first(futures, under_way)
+        try:
+            while True:
+                try:
+                    yield from self._several(function, left, under_way)
+                    return
+                except BrokenProcessPool:
+                    self.close()
+                    with _processes(1) as pool:
+                        while under_way:
+                            yield _first(deque([_submit(pool, function, under_way[0])]), under_way)
+        except BaseException:
+            if self._pool is not None:
+                _terminate(self._pool)
+            self.close()
+            raise
+
+    def _several(
+        self, function: Callable[..., Any], left: Iterator[tuple[Any, ...]], under_way: deque[tuple[Any, ...]]
+    ) -> Iterator[Any]:
+        self._pool = self._pool or _started(self._n)
+        futures: deque[Future[Any]] = deque()
+        for task in left:
+            under_way.append(task)
+            futures.append(_submit(self._pool, function, task))
+            if len(futures) > 2 * self._n:
+                yield _first(futures, under_way)
+        while futures:
+            yield _first(futures, under_way)
+
+    def close(self) -> None:
+        """End the processes."""
+        if self._pool is not None:
+            self._pool.shutdown(wait=True, cancel_futures=True)
+            self._pool = None
 
 
 def _submit(pool: ProcessPoolExecutor, function: Callable[..., Any], task: tuple[Any, ...]) -> Future[Any]:
@@ -93,21 +114,29 @@ def _first(futures: deque[Future[Any]], under_way: deque[tuple[Any, ...]]) -> An
     return result
 
 
-@contextmanager
-def _processes(n: int) -> Iterator[ProcessPoolExecutor]:
+def _started(n: int) -> ProcessPoolExecutor:
     from concurrent.futures import ProcessPoolExecutor
     from multiprocessing import get_context
 
     # Fresh processes: a fork of one that has threads may hang.
-    pool = ProcessPoolExecutor(n, mp_context=get_context("spawn"), initializer=_end_with_parent)
+    return ProcessPoolExecutor(n, mp_context=get_context("spawn"), initializer=_end_with_parent)
+
+
+@contextmanager
+def _processes(n: int) -> Iterator[ProcessPoolExecutor]:
+    pool = _started(n)
     try:
         yield pool
     except BaseException:
-        for process in (getattr(pool, "_processes", None) or {}).values():
-            process.terminate()
+        _terminate(pool)
         raise
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _terminate(pool: ProcessPoolExecutor) -> None:
+    for process in (getattr(pool, "_processes", None) or {}).values():
+        process.terminate()
 
 
 @contextmanager

@@ -290,14 +290,14 @@ def test_warnings_are_told_once(tmp_path: Path) -> None:
 
 def test_killed_it_goes_on(inputs: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What was done is not done again, and the result is the same."""
-    from labelmetrics import ranged
+    from labelmetrics import ranged, workspace
 
     for name in ("memory", "ranges"):
         (tmp_path / name).mkdir()
     settings: dict[str, Any] = {"buffer": 5.0, "ranges": 5}
     in_memory(tmp_path / "memory", inputs, buffer=5.0)
     done: list[int] = []
-    evaluate_range = ranged._evaluate_range
+    evaluate_range = ranged.evaluate_range
 
     def dying(job: Any, bucket: int) -> Any:
         done.append(bucket)
@@ -305,7 +305,7 @@ def test_killed_it_goes_on(inputs: dict[str, Path], tmp_path: Path, monkeypatch:
             raise KeyboardInterrupt
         return evaluate_range(job, bucket)
 
-    monkeypatch.setattr(ranged, "_evaluate_range", dying)
+    monkeypatch.setattr(ranged, "evaluate_range", dying)
     sides = inputs["truths"], inputs["guesses"]
     # Nothing is left behind by an interrupt. A kill cannot tidy up.
     with pytest.raises(KeyboardInterrupt):
@@ -314,7 +314,7 @@ def test_killed_it_goes_on(inputs: dict[str, Path], tmp_path: Path, monkeypatch:
     assert list((tmp_path / "ranges").iterdir()) == []
     done.clear()
     with monkeypatch.context() as patch:
-        patch.setattr(ranged, "remove", lambda folder: None)
+        patch.setattr(workspace, "remove", lambda folder: None)
         with pytest.raises(KeyboardInterrupt):
             in_ranges(tmp_path / "ranges", *sides, **settings)
     for other in ({"iou": 0.9}, {"data_rows": inputs["rows"]}, {"bad_lines": tmp_path / "refused.ndjson"}):
