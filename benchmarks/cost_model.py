@@ -46,10 +46,10 @@ GEOMETRIES = {
         lambda scale: generate.coco_like(max(round(8_000 * scale), 2), features=5, per_row=20),
     ),
     "polygon of 30 corners": _sets(generate.polygons, 200, (50, 1, 5), 50),
-    "mask of 1024 x 1024": _sets(generate.masks, 100, (20, 1, 5), 20),
+    "mask of 1024 x 1024": _sets(generate.masks, 30, (60, 1, 5), 80),
     "line of 8 points": _sets(generate.lines, 200, (20, 1, 5), 20),
     "point": _sets(generate.points, 500, (20, 1, 5), 20),
-    "span of text": _sets(generate.text_entities, 2_000, (40, 1, 5), 40),
+    "span of text": _sets(generate.text_entities, 1_000, (80, 1, 5), 100),
 }
 
 

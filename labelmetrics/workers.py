@@ -77,9 +77,9 @@ class Processes:
                         while under_way:
                             yield _first(deque([_submit(pool, function, under_way[0])]), under_way)
         except BaseException:
-            if self._pool is not None:
+            if self._pool is not None and under_way:
                 _terminate(self._pool)
-            self.close()
+                self.close()
             raise
 
     def _several(

@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from labelmetrics.errors import Fault, InputError
 from labelmetrics.formats.bad_lines import BadLines
@@ -24,7 +23,7 @@ from labelmetrics.formats.blocks import Block, read_blocks
 from labelmetrics.formats.ndjson import Parsed, parse_json, parse_line
 from labelmetrics.formats.objects import AnnotationBuilder
 from labelmetrics.formats.table import columns_of_table, is_sound, line_schema
-from labelmetrics.kernels.batch import Columns, Ints
+from labelmetrics.kernels.batch import Columns
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -122,13 +121,12 @@ def pieces_of(block: Block, bad_lines: BadLines, *, brief: bool = False) -> Iter
     """
     # Fields that are not those of the first lines, and whatever is special, are refused here and looked for then:
     # looking for each in the whole text takes as long as reading it.
-    piece = _fast(block.text, SAMPLE, brief=brief)
+    piece = _fast(block, SAMPLE, brief=brief)
     if piece is not None:
         yield piece
         return
     lines: Iterable[tuple[int, bytes]] = block.lines()
-    text = block.text
-    if any(key in text for key in SPECIAL):
+    if any(key in block.text for key in SPECIAL):
         regular: list[tuple[int, bytes]] = []
         special: list[tuple[int, bytes]] = []
         for number, line in lines:
@@ -136,8 +134,8 @@ def pieces_of(block: Block, bad_lines: BadLines, *, brief: bool = False) -> Iter
         yield _slow(special, block.file, bad_lines)
         if not regular:
             return
-        lines, text = regular, b"\n".join(line for _, line in regular) + b"\n"
-    yield _fast(text, brief=brief) or _slow(lines, block.file, bad_lines)
+        lines, block = regular, replace(block, text=b"\n".join(line for _, line in regular) + b"\n")
+    yield _fast(block, brief=brief) or _slow(lines, block.file, bad_lines)
 
 
 def _slow(lines: Iterable[tuple[int, bytes]], file: str, bad_lines: BadLines) -> Piece:
@@ -156,7 +154,7 @@ def columns_of_pieces(tables: Sequence[pa.Table], lines: Iterable[bytes]) -> Col
     return Columns.concat([*parts, others] if len(others) or not parts else parts)
 
 
-def _fast(text: bytes, sample: int | None = None, *, brief: bool = False) -> Piece | None:
+def _fast(block: Block, sample: int | None = None, *, brief: bool = False) -> Piece | None:
     """Annotations of regular lines, or ``None`` where anything about them is not as expected.
 
     With ``sample``, only fields that occur in the first so many bytes are expected.
@@ -164,7 +162,7 @@ def _fast(text: bytes, sample: int | None = None, *, brief: bool = False) -> Pie
     import pyarrow as pa
     import pyarrow.json
 
-    lines = _object_lines(text)
+    text, lines = block.text, _object_lines(block)
     if lines is None or not _is_utf8(text):
         return None
     rows, longest = lines
@@ -193,13 +191,13 @@ def _fast(text: bytes, sample: int | None = None, *, brief: bool = False) -> Pie
     return None if columns is None else Piece(columns, table)
 
 
-def _object_lines(text: bytes) -> tuple[int, int] | None:
+def _object_lines(block: Block) -> tuple[int, int] | None:
     """Number of lines in braces and length of the longest; ``None`` where a line has anything else around it.
 
     pyarrow reads objects wherever they begin and end, and does not survive a bare ``null``.
     """
+    text, stops = block.text, block.newlines
     characters = np.frombuffer(text, np.uint8)
-    stops = _places_of(b"\n", characters)
     if not len(text) or characters[-1] != ord("\n"):
         stops = np.append(stops, len(text))
     starts = np.append(0, stops[:-1] + 1)
@@ -211,15 +209,6 @@ def _object_lines(text: bytes) -> tuple[int, int] | None:
     if not objects or objects + blank != len(stops) or objects != int((ends == ord("}")).sum()):
         return None
     return objects, int((stops - starts).max()) + 1
-
-
-def _places_of(character: bytes, characters: NDArray[np.uint8]) -> Ints:
-    """Where a rare character stands: words of eight characters are looked at first."""
-    found = characters == ord(character)
-    whole = len(found) // 8 * 8
-    words = np.flatnonzero(found[:whole].view(np.uint64))
-    word, place = np.nonzero(found[:whole].reshape(-1, 8)[words])
-    return np.concatenate([words[word] * 8 + place, whole + np.flatnonzero(found[whole:])])
 
 
 def _is_utf8(text: bytes) -> bool:

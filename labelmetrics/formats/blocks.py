@@ -11,6 +11,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, BinaryIO
 
+import numpy as np
+from numpy.typing import NDArray
+
 from labelmetrics.errors import Fault, InputError
 from labelmetrics.formats.storage import path_of, reason_of
 
@@ -45,9 +48,14 @@ class Block:
     text: bytes
 
     @cached_property
-    def newlines(self) -> int:
-        """Number of newlines."""
-        return self.text.count(b"\n")
+    def newlines(self) -> NDArray[np.int64]:
+        """Where newlines stand."""
+        # Words of eight characters are looked at first, since few of them hold one.
+        found = np.frombuffer(self.text, np.uint8) == ord("\n")
+        whole = len(found) // 8 * 8
+        words = np.flatnonzero(found[:whole].view(np.uint64))
+        word, place = np.nonzero(found[:whole].reshape(-1, 8)[words])
+        return np.concatenate([words[word] * 8 + place, whole + np.flatnonzero(found[whole:])])
 
     def lines(self) -> Iterator[tuple[int, bytes]]:
         """Yield number and text of each line that is not blank."""
@@ -130,7 +138,7 @@ def read_blocks(path: str | Path, block_bytes: int = BLOCK_BYTES) -> Iterator[Bl
                 continue
             block = Block(name, number, rest + chunk[:end])
             yield block
-            number += block.newlines
+            number += len(block.newlines)
             rest = chunk[end:]
         if rest.strip():
             yield Block(name, number, rest)

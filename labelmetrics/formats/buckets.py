@@ -88,7 +88,7 @@ class Source:
                     raise InputError(f"{self.path}: a line is too long", [fault])
                 block = Block(self.path, number, text if start else text.removeprefix(BOM))
                 yield block
-                number, start = number + block.newlines, stop
+                number, start = number + len(block.newlines), stop
 
 
 def _line_end(file: BinaryIO, place: int) -> int:
@@ -335,7 +335,7 @@ def _pieces(source: Source, report: SplitReport) -> Iterator[Piece]:
             yield read_table(table)
         return
     for block in source.blocks():
-        report.lines = block.first_line + block.newlines - 1
+        report.lines = block.first_line + len(block.newlines) - 1
         yield from pieces_of(block, report.log, brief=True)
 
 

@@ -13,6 +13,7 @@ from commands import ndjson, run
 from samples import more_lines
 
 from labelmetrics.formats.annotation_lines import SPECIAL, _fast, _slow
+from labelmetrics.formats.blocks import Block
 from labelmetrics.formats.bad_lines import BadLines
 from labelmetrics.kernels.batch import Columns
 from labelmetrics.kernels.digest import digest
@@ -54,6 +55,11 @@ def lines(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
     files = write_sample(tmp_path_factory.mktemp("sample"), rows=30, seed=3)
     written = [files[name].read_bytes().splitlines() for name in ("ground_truth", "predictions")]
     return [*(json.loads(line) for side in written for line in side), *more_lines(3, 0, scored=True), *NESTED]
+
+
+def block(*lines: bytes) -> Block:
+    """A block of lines."""
+    return Block("lines", 1, b"".join(line + b"\n" for line in lines))
 
 
 def places(value: Any, place: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
@@ -100,7 +106,7 @@ def test_what_columns_take_the_models_take_as_the_same(lines: list[dict[str, Any
         text = json.dumps(changed(rng.choice(lines), rng)).encode()
         if any(name in text for name in SPECIAL):
             continue
-        fast = _fast(text + b"\n")
+        fast = _fast(block(text))
         slow, log = slowly([text])
         if fast is not None:
             assert not log.count, (text, log.faults)
@@ -110,9 +116,9 @@ def test_what_columns_take_the_models_take_as_the_same(lines: list[dict[str, Any
             texts.append(text)
     assert taken > 200
     # Together they are what they are alone: no line changes what another means.
-    fast = _fast(b"".join(text + b"\n" for text in texts if _fast(text + b"\n") is not None))
+    fast = _fast(block(*(text for text in texts if _fast(block(text)) is not None)))
     assert fast is not None
-    slow, log = slowly([text for text in texts if _fast(text + b"\n") is not None])
+    slow, log = slowly([text for text in texts if _fast(block(text)) is not None])
     assert not log.count
     assert same(fast.columns, slow)
 
@@ -120,7 +126,7 @@ def test_what_columns_take_the_models_take_as_the_same(lines: list[dict[str, Any
 def test_unchanged_lines_are_read_in_columns(lines: list[dict[str, Any]]) -> None:
     texts = [json.dumps(line).encode() for line in lines]
     regular = [text for text in texts if not any(name in text for name in SPECIAL)]
-    fast = _fast(b"".join(text + b"\n" for text in regular))
+    fast = _fast(block(*regular))
     assert fast is not None
     assert same(fast.columns, slowly(regular)[0])
 
