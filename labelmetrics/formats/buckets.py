@@ -31,15 +31,15 @@ if TYPE_CHECKING:
 
 SideName = Literal["ground_truth", "prediction"]
 
-SOURCE_BYTES = 64 << 20
+SOURCE_BYTES = 128 << 20
 """Bytes of a file that are one source."""
-BUCKET_BYTES = 48 << 20
+BUCKET_BYTES = 24 << 20
 """Bytes of input for which there is one bucket."""
 MOST_BUCKETS = 512
 PACKED_RATE = 10
 """Bytes that a packed byte is taken for, to guess how many buckets are needed."""
-WINDOWS, WINDOW_BYTES = 64, 1 << 16
-"""Places of a file at which keys of data rows are looked for, and how far."""
+WINDOWS, WINDOW_BYTES = 2048, 1 << 14
+"""Places of a file at which a key of a data row is looked for, and how far."""
 
 KEY_BYTES = 128
 """Longest key of a data row that is looked for in NumPy's way."""
@@ -185,14 +185,15 @@ def _sample(file: Path) -> Iterator[str]:
     else:
         windows = _windows(file, size)
     for window in windows:
-        for text in KEY.findall(window):
+        # One of each place: neighbours are often of the same data row, or of the next.
+        for text in list(dict.fromkeys(KEY.findall(window)))[: 1 if size > WINDOWS * WINDOW_BYTES else None]:
             yield json.loads(text)
 
 
 def _windows(file: Path, size: int) -> Iterator[bytes]:
     with file.open("rb") as stream:
-        for index in range(WINDOWS):
-            stream.seek(max(size - WINDOW_BYTES, 0) * index // (WINDOWS - 1))
+        for place in range(0, size, max(size // WINDOWS, WINDOW_BYTES)):
+            stream.seek(place)
             yield stream.read(WINDOW_BYTES)
 
 

@@ -586,11 +586,12 @@ def lines_of(columns: MetricColumns) -> pa.Array:
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    head = _texts(columns.row, lambda row: f'","dataRow":{{"{columns.kind}":{_json(row)}}}', "")
     return pc.binary_join_element_wise(
         '{"uuid":"',
         uuids_of(columns),
-        head,
+        f'","dataRow":{{"{columns.kind}":',
+        _texts(columns.row, _json, ""),
+        "}",
         _texts(columns.name, lambda name: f',"metricName":{_json(name)}', ""),
         _texts(columns.feature, lambda name: f',"featureName":{_json(name)}', ""),
         _texts(columns.subclass, lambda name: f',"subclassName":{_json(name)}', ""),
@@ -630,10 +631,10 @@ def uuids_of(columns: MetricColumns) -> pa.Array:
         ("feature", columns.feature),
         ("subclass", columns.subclass),
     ):
-        digests = [key_digest(part, value) for value in column.values]
-        for half, shift in ((high, 64), (low, 0)):
-            table = np.array([*(digest >> shift & (1 << 64) - 1 for digest in digests), 0], np.uint64)
-            half ^= table[column.codes]
+        texts = b"".join(key_digest(part, value) for value in column.values)
+        table = np.append(np.frombuffer(texts, ">u8").astype(np.uint64), np.zeros(2, np.uint64)).reshape(-1, 2)
+        high ^= table[column.codes, 0]
+        low ^= table[column.codes, 1]
     high = high & np.uint64(0xFFFF_FFFF_FFFF_0FFF) | np.uint64(0x8000)
     low = low & np.uint64(0x3FFF_FFFF_FFFF_FFFF) | np.uint64(0x8000_0000_0000_0000)
     made = _hex(np.column_stack([high, low]))
@@ -647,10 +648,14 @@ def _hex(words: NDArray[np.uint64]) -> pa.Array:
     """Text of uuids given as two words of 64 bits each."""
     import pyarrow as pa
 
-    digits = np.frombuffer(b"0123456789abcdef", np.uint8)
-    octets = words.astype(">u8").view(np.uint8).reshape(len(words), 16)
-    text = np.full((len(words), 36), ord("-"), np.uint8)
-    at = np.array([0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34])
-    text[:, at], text[:, at + 1] = digits[octets >> 4], digits[octets & 15]
-    offsets = pa.array(np.arange(0, 36 * (len(words) + 1), 36, dtype=np.int32)).buffers()[1]
-    return pa.Array.from_buffers(pa.string(), len(words), [None, offsets, pa.py_buffer(text.tobytes())])
+    n = len(words)
+    digits = HEX[words.astype(">u8").view(np.uint8)].view(np.uint8).reshape(n, 32)
+    text = np.full((n, 36), ord("-"), np.uint8)
+    for start, length, place in ((0, 8, 0), (8, 4, 9), (12, 4, 14), (16, 4, 19), (20, 12, 24)):
+        text[:, place : place + length] = digits[:, start : start + length]
+    offsets = pa.py_buffer(np.arange(0, 36 * (n + 1), 36, dtype=np.int32))
+    return pa.Array.from_buffers(pa.string(), n, [None, offsets, pa.py_buffer(text)])
+
+
+HEX = np.frombuffer(bytes(range(256)).hex().encode(), np.uint16)
+"""The two hexadecimal digits of each octet."""

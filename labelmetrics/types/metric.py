@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import Enum
+from functools import reduce
 from hashlib import blake2b
+from operator import xor
 from typing import Annotated, Any, Self
 from uuid import UUID
 
@@ -209,19 +211,19 @@ def _listed(value: Any) -> Any:
     return list(value) if isinstance(value, tuple) else value
 
 
-def key_digest(part: str, text: str | None) -> int:
-    """128-bit digest of one part of a metric key (``"data_row"``, ``"metric"``, ``"feature"``, ``"subclass"``).
+def key_digest(part: str, text: str | None) -> bytes:
+    """Digest, 16 bytes, of one part of a metric key (``"data_row"``, ``"metric"``, ``"feature"``, ``"subclass"``).
 
     Examples
     --------
-    >>> key_digest("feature", None)
-    0
+    >>> key_digest("feature", None) == bytes(16)
+    True
     >>> key_digest("feature", "cat") == key_digest("metric", "cat")
     False
     """
     if text is None:
-        return 0
-    return int.from_bytes(blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16, person=part.encode()).digest())
+        return bytes(16)
+    return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16, person=part.encode()).digest()
 
 
 def metric_uuid(
@@ -247,8 +249,7 @@ def metric_uuid(
     >>> metric_uuid(("id", "cktiom8osh4210ytmevuk7lfh"), "custom_iou", "cat")
     '584b9d91-2eeb-8640-a278-a229c1d46352'
     """
-    mixed = key_digest("data_row", ":".join(data_row))
-    mixed ^= key_digest("metric", metric_name) ^ key_digest("feature", feature_name)
-    mixed ^= key_digest("subclass", subclass_name)
+    parts = {"data_row": ":".join(data_row), "metric": metric_name, "feature": feature_name, "subclass": subclass_name}
+    mixed = reduce(xor, (int.from_bytes(key_digest(part, text)) for part, text in parts.items()))
     mixed &= ~(0xF << 76) & ~(0x3 << 62)
     return str(UUID(int=mixed | 0x8 << 76 | 0x2 << 62))

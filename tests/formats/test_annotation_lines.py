@@ -13,8 +13,8 @@ from commands import ndjson, run
 from samples import more_lines
 
 from labelmetrics.formats.annotation_lines import SPECIAL, _fast, _slow
-from labelmetrics.formats.blocks import Block
 from labelmetrics.formats.bad_lines import BadLines
+from labelmetrics.formats.blocks import Block
 from labelmetrics.kernels.batch import Columns
 from labelmetrics.kernels.digest import digest
 from labelmetrics.sample import write_sample
