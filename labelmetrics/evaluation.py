@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -274,21 +275,24 @@ def evaluate_sides(
         kind=kind,
     )
     grid = Grid(tuple(settings.iou), read_confidences(confidences, guess.confidence))
-    comparison = compare(
-        truth,
-        guess,
-        grid=grid,
-        include_subclasses=settings.include_subclasses,
-        matching=settings.matching,
-        masks=settings.masks,
-        buffer=settings.buffer,
-        answer_names=settings.answer_names,
-        rows=rows.keys,
-        diagonals=diagonals(rows),
-        canonical=sides.canonical,
-        vocabulary=vocabulary,
-    )
-    results = Results.of(comparison)
+    with ThreadPoolExecutor(1) as thread:
+        # Nothing waits for the digests, and most of the work on either side is done without Python's lock.
+        digested = thread.submit(digests, (truth, guess))
+        comparison = compare(
+            truth,
+            guess,
+            grid=grid,
+            include_subclasses=settings.include_subclasses,
+            matching=settings.matching,
+            masks=settings.masks,
+            buffer=settings.buffer,
+            answer_names=settings.answer_names,
+            rows=rows.keys,
+            diagonals=diagonals(rows),
+            canonical=sides.canonical,
+            vocabulary=vocabulary,
+        )
+        results = Results.of(comparison)
     if functions:
         progress("custom metrics", 0.8)
     found = _run_custom(functions, truth, guess, rows)
@@ -296,7 +300,7 @@ def evaluate_sides(
     settings = Settings.model_validate({**dict(settings), "confidences": list(grid.keys)})
     return Evaluation(
         data_rows=rows.table,
-        manifest=_manifest(results, settings, rows, (truth, guess)),
+        manifest=_manifest(results, settings, rows, digested.result()),
         custom=found,
         _tables=_Compared(results, comparison, (truth, guess), [sides.ordered or not one for one in sides.canonical]),
     )
@@ -893,8 +897,8 @@ def _of_rows(tables: _Tables, rows: list[str]) -> tuple[pa.Table, pa.Table]:
     return objects, pairs.filter(pc.is_in(pairs.column("ground_truth"), objects.column("object").combine_chunks()))
 
 
-def _manifest(results: Results, settings: Settings, rows: Rows, columns: tuple[Columns, Columns]) -> Manifest:
-    truth, guess = digests(columns)
+def _manifest(results: Results, settings: Settings, rows: Rows, digested: Sequence[str]) -> Manifest:
+    truth, guess = digested
     return Manifest(
         labelmetrics=__version__,
         settings=settings,

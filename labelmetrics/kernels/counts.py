@@ -104,7 +104,7 @@ def candidates(batch: Batch, pairs: Pairs, *, threshold: float, include_subclass
 
 
 def match(first: Members, second: Members, pairs: Pairs, grid: Grid, matching: Matching) -> list[tuple[Ints, Ints]]:
-    """Matches at every threshold: (level, index of the pair), sorted; ``pairs`` holds candidates only."""
+    """Matches at every threshold: (level, index of the pair); ``pairs`` holds candidates only."""
     level = second.level[pairs.second]
     if matching == "coco":
         turn = _turns(second, pairs)
@@ -121,19 +121,13 @@ def match(first: Members, second: Members, pairs: Pairs, grid: Grid, matching: M
                 )
             )
             # Predictions of lower confidence choose later, so a key only leaves matches out.
-            found.append(_sorted(*expand(matched, level[matched])[::-1], len(pairs)))
+            pair, key = expand(matched, level[matched])
+            found.append((key, pair))
         return found
     key, pair = greedy_at_keys(pairs.first, pairs.second, pairs.overlap, level, grid.n_levels)
-    key, pair = _sorted(key, pair, len(pairs))
     # Matching goes from the highest overlap down, so a higher threshold only cuts it short.
     chosen = (pairs.overlap[pair] > threshold for threshold in grid.thresholds)
     return [(key[keep], pair[keep]) for keep in chosen]
-
-
-def _sorted(key: Ints, pair: Ints, n_pairs: int) -> tuple[Ints, Ints]:
-    """Sort matches by level, then by pair."""
-    found = divmod(np.sort(key * max(n_pairs, 1) + pair), max(n_pairs, 1))
-    return found[0], found[1]
 
 
 def _turns(second: Members, pairs: Pairs) -> Ints:
