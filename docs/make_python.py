@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from enum import Enum
 from importlib import import_module
 from pathlib import Path
+from pkgutil import resolve_name
 from typing import Any
 
 import labelmetrics
@@ -108,6 +109,8 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "LabelmetricsWarning",
     ),
 }
+# Public, but of modules that need more than what is installed at least, or that few people need.
+ELSEWHERE = ("labelmetrics.distributed.evaluate", "labelmetrics.distributed.Cluster", "labelmetrics.workers.Processes")
 # Not public by name, but what methods return.
 RETURNED = (
     "labelmetrics.summary.Summary",
@@ -154,6 +157,9 @@ def page() -> str:
     for title, names in GROUPS.items():
         parts.append(f"## {title}\n")
         parts += [entry(name, getattr(labelmetrics, name), name in RESULTS) for name in names]
+    parts.append("## On a cluster\n")
+    parts.append("Names of `labelmetrics.distributed` (extra `dask`) and `labelmetrics.workers`.\n")
+    parts += [entry(path, resolve_name(path), False) for path in ELSEWHERE]
     parts.append("## What is returned\n")
     parts.append("Objects that methods and functions return; nobody has to make them.\n")
     for path in RETURNED:
@@ -167,7 +173,7 @@ def entry(name: str, public: Any, is_result: bool) -> str:
     lines = [f"### {name}\n"]
     if name in ALIASES:
         return "\n".join([*lines, ALIASES[name], ""])
-    if getattr(public, "__name__", name) != name:
+    if getattr(public, "__name__", name) != name.rpartition(".")[2]:
         return "\n".join([*lines, f"The same as [{public.__name__}](#{public.__name__.lower()}).", ""])
     text = inspect.getdoc(public) or ""
     is_class = inspect.isclass(public)
@@ -202,6 +208,9 @@ def signature(public: Any) -> Iterator[str]:
             yield "*"
         kind = parameter.kind
         required = parameter.default is parameter.empty
+        if parameter.kind is parameter.VAR_KEYWORD:
+            yield f"**{parameter.name}"
+            continue
         yield parameter.name if required else f"{parameter.name}={shown(parameter.default)}"
 
 

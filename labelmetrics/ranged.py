@@ -256,8 +256,8 @@ def evaluate_files(
         if (folder / "cuts.pickle").exists():
             cuts = pickle.loads((folder / "cuts.pickle").read_bytes())
         else:
-            # Tables of objects and pairs take three times the memory of metrics.
-            size = BUCKET_BYTES // 3 if "evaluation" in job.kinds else BUCKET_BYTES
+            # Tables of objects and pairs take several times the memory of metrics.
+            size = BUCKET_BYTES // 2 if "evaluation" in job.kinds else BUCKET_BYTES
             n = ranges or min(-(-sum(map(size_of, files)) // size), MOST_BUCKETS)
             keys = [] if table is None else _known_keys(table)
             cuts = cut_points([*files[0], *files[1]], max(n, 1), keys)

@@ -16,7 +16,16 @@ pytest.importorskip("sklearn")
 # The benchmarks stand beside the package and are not installed with it.
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from benchmarks import columns_to_counts, files_to_lines, generate, measure, objects_to_metrics, run  # noqa: E402
+from benchmarks import (  # noqa: E402
+    columns_to_counts,
+    cost_model,
+    files_to_lines,
+    generate,
+    measure,
+    objects_to_metrics,
+    run,
+    scale,
+)
 
 
 @pytest.mark.parametrize("name", sorted(run.COMPARISONS))
@@ -76,3 +85,27 @@ def test_command(tmp_path, monkeypatch, capsys):
     numbers = json.loads(files[1].read_text())
     assert {"machine", "keys", "parts"} == numbers.keys()
     assert numbers["keys"]["rows"][0]["ratios"]["wall"] > 0
+
+
+@pytest.mark.skipif(not Path("/proc/self/smaps_rollup").exists(), reason="memory of processes is only known on Linux")
+def test_scale(tmp_path, monkeypatch, capsys):
+    table = tmp_path / "scale.md"
+    arguments = ["scale", str(tmp_path), "--rows", "20", "--workers", "1", "--markdown", str(table)]
+    monkeypatch.setattr(sys, "argv", arguments)
+    scale.main()
+    _, rows = table.read_text().split("| data rows", 1)
+    cells = [cell.strip() for cell in rows.splitlines()[2].strip("|").split("|")]
+    assert cells[0] == "20"
+    assert int(cells[7].removesuffix(" MiB")) > 20
+    monkeypatch.setattr(sys, "argv", [*arguments, "--steps"])
+    scale.main()
+    assert "| reading " in table.read_text()
+
+
+@pytest.mark.parametrize("name", cost_model.GEOMETRIES)
+def test_cost_model(name):
+    # Tiny sets say nothing about costs, only that all is measured.
+    cells = cost_model.row_of(name, 1, 0.005)
+    assert len(cells) == len(cost_model.HEADER)
+    annotation, pair = cost_model.costs(cost_model.Measured(10, 0, 1, 20.0), cost_model.Measured(10, 5, 1, 35.0))
+    assert (annotation, pair) == (pytest.approx(2.0), pytest.approx(3.0))

@@ -28,7 +28,7 @@ MANY_RANGES = """
 from labelmetrics import ranged
 from labelmetrics.cli import main
 from labelmetrics.formats import buckets
-buckets.SOURCE_BYTES, ranged.BUCKET_BYTES = 20_000, 60_000
+buckets.SOURCE_BYTES, ranged.BUCKET_BYTES = 20_000, 40_000
 main()
 """
 
