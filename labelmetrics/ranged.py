@@ -520,8 +520,11 @@ def _naming(told: Callable[..., str], *task: Any) -> Iterator[None]:
     """Let an error that nobody has foreseen say which task it is about."""
     try:
         yield
-    except (LabelmetricsError, OSError):
+    except LabelmetricsError:
         raise  # says where
+    except OSError as error:
+        # Told here, so that it is not taken for one of the outputs that are written meanwhile.
+        raise InputError(f"{error.filename or told(*task)}: {error.strerror or error}") from error
     except Exception as error:
         raise TaskError(
             f"{told(*task)} cannot be evaluated: {type(error).__name__}: {error} (what was done is kept; go on by "

@@ -288,6 +288,23 @@ def test_warnings_are_told_once(tmp_path: Path) -> None:
     assert len(caught) == 1
 
 
+@pytest.mark.parametrize("name", ["x.arrow", None])
+def test_files_that_fail_are_named(
+    inputs: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str | None
+) -> None:
+    """Not the output that is written meanwhile."""
+    from labelmetrics import ranged
+
+    def failing(job: Any, bucket: int) -> Any:
+        raise OSError(28, "No space left on device", name)
+
+    monkeypatch.setattr(ranged, "evaluate_range", failing)
+    wanted = "^x.arrow: No space" if name else "^[0-9]+ data rows? from .*: No space"
+    with pytest.raises(lm.InputError, match=wanted):
+        in_ranges(tmp_path, inputs["truths"], inputs["guesses"], buffer=5.0, ranges=2)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_killed_it_goes_on(inputs: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What was done is not done again, and the result is the same."""
     from labelmetrics import ranged, workspace
