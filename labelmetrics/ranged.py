@@ -47,7 +47,7 @@ from labelmetrics.formats.output import Kind, check_place, is_in_parts, kind_of 
 from labelmetrics.formats.parts import check_folder, clear, write_manifest
 from labelmetrics.formats.provenance import origin_of
 from labelmetrics.formats.range_outputs import Output, write_part_file
-from labelmetrics.formats.storage import appearing, is_movable, is_url, path_of
+from labelmetrics.formats.storage import appearing, is_movable, is_url, path_of, remove
 from labelmetrics.kernels.batch import Floats
 from labelmetrics.kernels.buffer import DEFAULT_BUFFER, Buffer
 from labelmetrics.kernels.comparison import warn_of_confidences
@@ -458,6 +458,8 @@ class _Run:
             with closing(ranges):
                 for part, report in zip(parts, ranges, strict=True):
                     reports.append(report)
+                    for side in SIDES:
+                        remove(self._folder / side / part.name)  # it is evaluated, and its report is kept
                     for output in outputs.values() if all(one.missing is None for one in reports) else ():
                         output.append(part, None)
             raise_missing(reports)
