@@ -171,6 +171,10 @@ class Comparison:
         threshold = min(self.grid.thresholds) - (1e-9 if self.matching == "coco" else 0.0)
         return pairs.take(candidates(self.batch, pairs, threshold=threshold, include_subclasses=include_subclasses))
 
+    def _is_counted_by_overlap(self, include_subclasses: bool) -> bool:
+        """Whether matches of the confusion matrix are decided by nothing but overlap, as those of the mean overlap."""
+        return self.matching == "platform" and not (include_subclasses and len(self.batch.nested) > 1)
+
     @cached_property
     def features(self) -> Tally:
         """Counts and mean overlaps of every (data row, feature)."""
@@ -178,7 +182,7 @@ class Comparison:
         result = tally(
             first,
             second,
-            counted=self.counted,
+            counted=None if self._is_counted_by_overlap(self.include_subclasses) else self.counted,
             measured=self.pairs,
             value=pair_value(self.batch, self.pairs, include_subclasses=self.include_subclasses),
             grid=self.grid,
@@ -199,11 +203,11 @@ class Comparison:
         members = self.subclass_members
         measured = members.pairs(self.pairs)
         # An answer is a feature of its own, whatever else was answered.
-        counted = self._counted(False) if self.include_subclasses else self.counted
+        by_overlap = self._is_counted_by_overlap(False)
         result = tally(
             members.first,
             members.second,
-            counted=members.pairs(counted),
+            counted=None if by_overlap else members.pairs(self._counted(False)),
             measured=measured,
             value=measured.overlap,
             grid=self.grid,

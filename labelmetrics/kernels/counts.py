@@ -9,7 +9,7 @@ import numpy as np
 
 from labelmetrics.kernels.batch import Bools, Floats, Ints, Kind
 from labelmetrics.kernels.join import Batch, Side
-from labelmetrics.kernels.matching import alone, expand, greedy_at_keys, in_turns
+from labelmetrics.kernels.matching import alone, expand, greedy_at_keys, in_turns, ties_decide
 from labelmetrics.kernels.pairs import Pairs
 from labelmetrics.kernels.thresholds import Grid
 from labelmetrics.kernels.vocabulary import nested_agreement
@@ -124,9 +124,12 @@ def match(first: Members, second: Members, pairs: Pairs, grid: Grid, matching: M
             pair, key = expand(matched, level[matched])
             found.append((key, pair))
         return found
-    key, pair = greedy_at_keys(pairs.first, pairs.second, pairs.overlap, level, grid.n_levels)
-    # Matching goes from the highest overlap down, so a higher threshold only cuts it short.
-    chosen = (pairs.overlap[pair] > threshold for threshold in grid.thresholds)
+    return _above(*greedy_at_keys(pairs.first, pairs.second, pairs.overlap, level, grid.n_levels), pairs.overlap, grid)
+
+
+def _above(key: Ints, pair: Ints, overlap: Floats, grid: Grid) -> list[tuple[Ints, Ints]]:
+    """Matches at every threshold: matching goes from the highest overlap down, so a threshold only cuts it short."""
+    chosen = (overlap[pair] > threshold for threshold in grid.thresholds)
     return [(key[keep], pair[keep]) for keep in chosen]
 
 
@@ -158,7 +161,7 @@ def tally(
     first: Members,
     second: Members,
     *,
-    counted: Pairs,
+    counted: Pairs | None,
     measured: Pairs,
     value: Floats,
     grid: Grid,
@@ -170,8 +173,9 @@ def tally(
     ----------
     first, second : Members
         Ground truths and predictions.
-    counted : Pairs
-        Candidates of the confusion matrix.
+    counted : Pairs or None
+        Candidates of the confusion matrix; ``None`` where they are those of the mean overlap, above the threshold, and
+        both are matched by overlap.
     measured : Pairs
         Candidates of the mean overlap.
     value : ndarray of float64
@@ -189,7 +193,17 @@ def tally(
     n_positive = np.bincount(first_group[~first.crowd], minlength=n) if coco else n_truth
     shape = (len(grid.thresholds), levels, n)
     tp, fp = np.zeros(shape, np.int64), np.zeros(shape, np.int64)
-    for index, (key, pair) in enumerate(match(first, second, counted, grid, matching)):
+    # Ties go to the earlier prediction first in the mean overlap, as in the platform's SDK.
+    level = second.level[measured.second]
+    overlapping = greedy_at_keys(measured.second, measured.first, measured.overlap, level, levels)
+    if counted is not None:
+        matches = match(first, second, counted, grid, matching)
+    elif ties_decide(measured.first, measured.second, measured.overlap):
+        counted = measured.take(measured.overlap > min(grid.thresholds))
+        matches = match(first, second, counted, grid, matching)
+    else:
+        counted, matches = measured, _above(*overlapping, measured.overlap, grid)
+    for index, (key, pair) in enumerate(matches):
         group = key * n + first_group[counted.first[pair]]
         crowd = first.crowd[counted.first[pair]] & coco
         tp[index] = np.bincount(group[~crowd], minlength=levels * n).reshape(levels, n)
@@ -201,7 +215,7 @@ def tally(
         tp=tp,
         fp=fp,
         fn=n_positive - tp,
-        iou=_mean_overlap(first, second, measured, value, n, first_group, second_group, grid),
+        iou=_mean_overlap(first, second, measured, overlapping, value, n, first_group, second_group, grid),
     )
 
 
@@ -215,6 +229,7 @@ def _mean_overlap(
     first: Members,
     second: Members,
     pairs: Pairs,
+    matches: tuple[Ints, Ints],
     value: Floats,
     n: int,
     first_group: Ints,
@@ -222,8 +237,7 @@ def _mean_overlap(
     grid: Grid,
 ) -> Floats:
     levels = grid.n_levels
-    # Ties go to the earlier prediction first, as in the platform's SDK.
-    key, pair = greedy_at_keys(pairs.second, pairs.first, pairs.overlap, second.level[pairs.second], levels)
+    key, pair = matches
     group = key * n + first_group[pairs.first[pair]]
     total = np.bincount(group, value[pair], minlength=levels * n).reshape(levels, n)
     n_cells, first_cell, second_cell = n, first_group, second_group

@@ -156,6 +156,22 @@ def greedy_at_keys(first: Ints, second: Ints, overlap: Floats, level: Ints, n_le
     return np.concatenate([simple_key, key[matched]]), np.concatenate([simple_pair, contested[index[matched]]])
 
 
+def ties_decide(first: Ints, second: Ints, overlap: Floats) -> bool:
+    """Whether it matters which of two pairs with the same overlap goes first: two of them share an end.
+
+    >>> one, two = np.array([0, 0, 1]), np.array([0, 1, 2])
+    >>> ties_decide(one, two, np.array([0.5, 0.5, 0.5])), ties_decide(one, two, np.array([0.5, 0.4, 0.5]))
+    (True, False)
+    """
+    contested = np.flatnonzero(~alone(first, second))
+    order = contested[stable_order(float_codes(overlap[contested]))]
+    same = overlap[order][1:] == overlap[order][:-1]
+    tied = np.flatnonzero(np.append(same, False) | np.append(False, same))
+    run = np.cumsum(np.append(False, ~same))[tied] if len(tied) else tied
+    ends = (end[order[tied]] + run * (int(end.max(initial=0)) + 1) for end in (first, second))
+    return any(len(np.unique(code)) < len(code) for code in ends)
+
+
 def expand(items: NDArray[Any], counts: Ints) -> tuple[NDArray[Any], Ints]:
     """Repeat each item ``counts`` times, and number the copies of each from 0.
 

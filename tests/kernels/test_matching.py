@@ -8,7 +8,15 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from labelmetrics.kernels import matching
-from labelmetrics.kernels.matching import expand, float_codes, greedy, greedy_at_keys, in_turns, stable_order
+from labelmetrics.kernels.matching import (
+    expand,
+    float_codes,
+    greedy,
+    greedy_at_keys,
+    in_turns,
+    stable_order,
+    ties_decide,
+)
 
 
 def one_by_one(pairs: list[tuple[int, int, float]]) -> list[bool]:
@@ -52,6 +60,25 @@ def test_greedy_without_any_round(pairs: list[tuple[int, int, float]]) -> None:
         assert greedy(*columns(pairs)).tolist() == one_by_one(pairs)
         patch.setattr(matching, "ROUNDS", 1)
         assert greedy(*columns(pairs)).tolist() == one_by_one(pairs)
+
+
+@settings(max_examples=300)
+@given(graphs(), st.sampled_from((0.0, 0.25, 0.4, 0.5)))
+def test_where_no_tie_decides_one_matching_says_it_all(pairs: list[tuple[int, int, float]], threshold: float) -> None:
+    """Whichever side ties go to first, and whether pairs below a threshold take part or not."""
+    first, second, overlap = columns(pairs)
+    if not ties_decide(first, second, overlap):
+        whole = greedy(second, first, overlap) & (overlap > threshold)
+        above = overlap > threshold
+        assert whole[above].tolist() == greedy(first[above], second[above], overlap[above]).tolist()
+        assert not whole[~above].any()
+
+
+def test_ties_that_decide() -> None:
+    assert ties_decide(*columns([(0, 0, 0.5), (0, 1, 0.5)]))
+    assert ties_decide(*columns([(0, 0, 0.5), (1, 0, 0.5)]))
+    assert not ties_decide(*columns([(0, 0, 0.5), (0, 1, 0.6), (1, 1, 0.5)]))
+    assert not ties_decide(*columns([]))
 
 
 def test_a_chain_that_lets_one_match_per_round() -> None:
