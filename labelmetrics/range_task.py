@@ -71,7 +71,6 @@ class RangeReport:
     digests: Digests
     counts: Counts
     sums: list[Sums]
-    lines: int = 0
     usage: Usage = field(default_factory=Usage)
     support: dict[str, int] = field(default_factory=dict)
     custom: dict[str, str] = field(default_factory=dict)
@@ -112,7 +111,7 @@ def evaluate_range(job: Job, bucket: int) -> RangeReport:
     folder.mkdir(parents=True, exist_ok=True)
     if "evaluation" in job.kinds:
         for name, table in evaluation.tables().items():
-            write_part_table(folder / f"{name}.arrow", [table])
+            write_part_table(folder / f"{name}.arrow", table)
     if job.kinds & {"lines", "table"}:
         _write_metrics(job, evaluation, folder, report)
     return report
@@ -132,16 +131,15 @@ def _write_metrics(job: Job, evaluation: Evaluation, folder: Path, report: Range
             (row, one) for row, one in evaluation.custom if job.metrics is None or one.metric_name in job.metrics
         ]
         check_values(written, evaluation.key_kind, job.limits)
-    report.lines = len(columns)
     report.usage = Usage.of(columns, job.limits.metrics_per_data_row, by_feature=job.over_limit == "fit")
     feature = pa.DictionaryArray.from_arrays(
         pa.array(columns.feature.codes, mask=columns.feature.codes < 0), pa.array(columns.feature.values, pa.string())
     )
     if "lines" in job.kinds:
         lines = pa.chunked_array([lines_of(block) for block in columns.blocks()], pa.string())
-        write_part_table(folder / "lines.arrow", [pa.table({"line": lines, "feature": feature})])
+        write_part_table(folder / "lines.arrow", pa.table({"line": lines, "feature": feature}))
     if "table" in job.kinds:
-        write_part_table(folder / "table.arrow", [columns.table().append_column("feature", feature)])
+        write_part_table(folder / "table.arrow", columns.table().append_column("feature", feature))
 
 
 def survey(job: Job, bucket: int, *, keep_confidences: bool) -> tuple[Names, Floats]:

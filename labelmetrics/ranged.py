@@ -30,6 +30,7 @@ from labelmetrics.formats.buckets import (
     MOST_BUCKETS,
     Source,
     SplitReport,
+    buckets_of,
     cut_points,
     find_files,
     gathered,
@@ -180,7 +181,8 @@ def evaluate_files(
     on_bad_line, max_bad_lines, bad_lines
         As for :func:`evaluate`.
     tmp : path, optional
-        Folder for intermediate files, about as large as the unpacked input; beside the first output unless given.
+        Folder for intermediate files: a third of the unpacked input, and as much again as is written; beside the
+        first output unless given.
     resume : bool, default False
         Whether to go on where an evaluation of the same files with the same settings was killed.
     ranges : int, optional
@@ -622,8 +624,7 @@ def _store_rows(folder: Path, table: pa.Table, kind: str, cuts: Sequence[str]) -
     """Cut the table of data rows like the inputs."""
     import pyarrow as pa
 
-    keys = np.array(table.column(kind).to_pylist(), object)
-    bucket = np.searchsorted(np.array(cuts, object), keys, "right") if len(cuts) else np.zeros(len(keys), np.int64)
+    bucket = buckets_of(table.column(kind).combine_chunks(), cuts)
     (folder / "rows").mkdir(exist_ok=True)
     for index in range(len(cuts) + 1):
         part = table.take(pa.array(np.flatnonzero(bucket == index)))

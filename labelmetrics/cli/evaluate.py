@@ -177,8 +177,8 @@ labelmetrics evaluate "demo/ground_*.ndjson" demo/predictions.ndjson \
     type=Place(exists=True, file_okay=False),
     metavar="DIR",
     section="Large input",
-    help="Folder for intermediate files, which are about as large as the unpacked input. [default: beside the first "
-    "output]",
+    help="Folder for intermediate files: a third of the unpacked input, and as much again as is written. "
+    "[default: beside the first output]",
 )
 @option(
     "--resume",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
@@ -18,21 +17,13 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
-def write_part_table(file: Path, tables: Sequence[pa.Table]) -> None:
+def write_part_table(file: Path, table: pa.Table) -> None:
+    """Write what a range leaves for one output."""
     import pyarrow as pa
 
-    with (
-        appearing(file) as temporary,
-        pa.ipc.new_stream(str(temporary), tables[0].schema, options=_options()) as writer,
-    ):
-        for table in tables:
-            writer.write_table(table)
-
-
-def _options() -> Any:
-    import pyarrow as pa
-
-    return pa.ipc.IpcWriteOptions(unify_dictionaries=True)
+    options = pa.ipc.IpcWriteOptions(unify_dictionaries=True)
+    with appearing(file) as temporary, pa.ipc.new_stream(str(temporary), table.schema, options=options) as writer:
+        writer.write_table(table)
 
 
 def read_part_table(file: Path) -> pa.Table:

@@ -203,11 +203,13 @@ class Comparison:
         members = self.subclass_members
         measured = members.pairs(self.pairs)
         # An answer is a feature of its own, whatever else was answered.
-        by_overlap = self._is_counted_by_overlap(False)
+        counted = None
+        if not self._is_counted_by_overlap(False):
+            counted = members.pairs(self._counted(False) if self.include_subclasses else self.counted)
         result = tally(
             members.first,
             members.second,
-            counted=None if by_overlap else members.pairs(self._counted(False)),
+            counted=counted,
             measured=measured,
             value=measured.overlap,
             grid=self.grid,
