@@ -22,8 +22,12 @@ __all__ = [
     "LabelmetricsWarning",
     "LimitError",
     "MissingRowsError",
+    "NameTakenError",
+    "NotFoundError",
     "SettingError",
     "SettingMismatchError",
+    "StoreError",
+    "UnknownRowsError",
 ]
 
 
@@ -262,3 +266,75 @@ class LabelmetricsWarning(UserWarning):
     >>> import warnings
     >>> warnings.filterwarnings("ignore", category=LabelmetricsWarning)
     """
+
+
+class StoreError(LabelmetricsError):
+    """The store of model runs cannot be used, or refuses what it was asked for.
+
+    Examples
+    --------
+    >>> issubclass(NotFoundError, StoreError)
+    True
+    """
+
+
+class NotFoundError(StoreError):
+    """The store has no such model, model run, data row or import.
+
+    Examples
+    --------
+    >>> raise NotFoundError("model run", "c0")
+    Traceback (most recent call last):
+    labelmetrics.errors.NotFoundError: there is no model run 'c0'
+    """
+
+    def __init__(self, what: str, key: str) -> None:
+        self.what, self.key = what, key
+        super().__init__(f"there is no {what} {key!r}")
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.what, self.key)
+
+
+class NameTakenError(StoreError):
+    """An import of this name holds something else.
+
+    Examples
+    --------
+    >>> raise NameTakenError("first", "first-2")
+    Traceback (most recent call last):
+    labelmetrics.errors.NameTakenError: there is an import 'first' with other content in this model run; 'first-2' is free
+    """  # noqa: E501
+
+    def __init__(self, name: str, free: str) -> None:
+        self.name, self.free = name, free
+        super().__init__(f"there is an import {name!r} with other content in this model run; {free!r} is free")
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.name, self.free)
+
+
+class UnknownRowsError(StoreError):
+    """Data rows that the store does not know.
+
+    Parameters
+    ----------
+    keys : sequence of str
+        Their ids or global keys.
+
+    Examples
+    --------
+    >>> raise UnknownRowsError(["a.jpg", "b.jpg"])
+    Traceback (most recent call last):
+    labelmetrics.errors.UnknownRowsError: 2 data rows are not known: 'a.jpg', 'b.jpg'
+    """
+
+    def __init__(self, keys: Sequence[str]) -> None:
+        self.keys = tuple(keys)
+        shown = ", ".join(repr(key) for key in self.keys[:5])
+        more = ", ..." if len(self.keys) > 5 else ""
+        verb = "is" if len(self.keys) == 1 else "are"
+        super().__init__(f"{counted(len(self.keys), 'data row')} {verb} not known: {shown}{more}")
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.keys,)
