@@ -617,31 +617,34 @@ def _texts(column: Coded, text: Any, null: str) -> pa.Array:
 
 
 def uuids_of(columns: MetricColumns) -> pa.Array:
-    """Uuid of each metric: the given one, else the one that follows from its key.
-
-    The same as :func:`labelmetrics.types.metric.metric_uuid`, in columns: one digest per distinct part of the keys.
-    """
+    """Uuid of each metric: the given one, else the one that follows from its key."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    high, low = np.zeros(len(columns), np.uint64), np.zeros(len(columns), np.uint64)
-    for part, column in (
-        ("data_row", Coded(columns.row.codes, [f"{columns.kind}:{value}" for value in columns.row.values])),
-        ("metric", columns.name),
-        ("feature", columns.feature),
-        ("subclass", columns.subclass),
-    ):
+    row = Coded(columns.row.codes, [f"{columns.kind}:{value}" for value in columns.row.values])
+    made = key_uuids(row, columns.name, columns.feature, columns.subclass)
+    if (columns.uuid.codes < 0).all():
+        return made
+    given = _texts(columns.uuid, str, "")
+    return pc.if_else(pa.array(columns.uuid.codes >= 0), given, made)
+
+
+def key_uuids(data_row: Coded, name: Coded, feature: Coded, subclass: Coded) -> pa.Array:
+    """Uuids that follow from metric keys; a data row is its kind, a colon and its value.
+
+    The same as :func:`labelmetrics.types.metric.metric_uuid`, in columns: one digest per distinct part of the keys.
+    """
+    n = len(data_row)
+    high, low = np.zeros(n, np.uint64), np.zeros(n, np.uint64)
+    parts = {"data_row": data_row, "metric": name, "feature": feature, "subclass": subclass}
+    for part, column in parts.items():
         texts = b"".join(key_digest(part, value) for value in column.values)
         table = np.append(np.frombuffer(texts, ">u8").astype(np.uint64), np.zeros(2, np.uint64)).reshape(-1, 2)
         high ^= table[column.codes, 0]
         low ^= table[column.codes, 1]
     high = high & np.uint64(0xFFFF_FFFF_FFFF_0FFF) | np.uint64(0x8000)
     low = low & np.uint64(0x3FFF_FFFF_FFFF_FFFF) | np.uint64(0x8000_0000_0000_0000)
-    made = _hex(np.column_stack([high, low]))
-    if (columns.uuid.codes < 0).all():
-        return made
-    given = _texts(columns.uuid, str, "")
-    return pc.if_else(pa.array(columns.uuid.codes >= 0), given, made)
+    return _hex(np.column_stack([high, low]))
 
 
 def _hex(words: NDArray[np.uint64]) -> pa.Array:

@@ -202,6 +202,11 @@ class MetricValues:
     def __len__(self) -> int:
         return len(self.row)
 
+    def take(self, index: Ints) -> MetricValues:
+        """The metrics at ``index``; their numbers stay where they are."""
+        columns = ("row", "shape", "file", "line", "offset")
+        return replace(self, **{name: getattr(self, name)[index] for name in columns})
+
     def place(self, index: int) -> dict[str, Any]:
         """File, line, data row and metric key of one metric, as faults have them."""
         return {

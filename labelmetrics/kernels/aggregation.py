@@ -48,7 +48,10 @@ class Values:
 
     def take(self, index: Ints | Bools) -> Values:
         """The values at ``index`` (integers or a boolean mask)."""
-        return Values(self.key[index], self.value[index])
+        positions: Any = np.flatnonzero(index) if index.dtype == bool else index
+        if len(positions) == len(self) and _is_sorted(positions):
+            return self  # all of them
+        return Values(self.key.take(positions, axis=0), self.value.take(positions, axis=0))
 
     @classmethod
     def concat(cls, parts: Sequence[Values]) -> Values:
@@ -116,11 +119,35 @@ def grouped(key: Ints) -> tuple[Ints, Ints]:
     >>> order.tolist(), starts.tolist()
     ([1, 0, 2], [0, 1])
     """
-    order = np.lexsort(key.T[::-1]).astype(np.int64)
-    ordered = key[order]
-    first = np.ones(len(order), bool)
-    first[1:] = (ordered[1:] != ordered[:-1]).any(axis=1)
+    packed = _packed(key)
+    if packed is None:
+        order = np.lexsort(key.T[::-1]).astype(np.int64)
+        ordered = key[order]
+        first = np.ones(len(order), bool)
+        first[1:] = (ordered[1:] != ordered[:-1]).any(axis=1)
+    else:
+        order = np.argsort(packed, kind="stable")
+        ordered = packed[order]
+        first = np.ones(len(order), bool)
+        first[1:] = ordered[1:] != ordered[:-1]
     return order, np.flatnonzero(first)
+
+
+def _is_sorted(order: Ints) -> bool:
+    return bool((order[1:] > order[:-1]).all())
+
+
+def _packed(key: Ints) -> Ints | None:
+    """Each key as one number of the same order; ``None`` where 63 bits do not hold them."""
+    packed, span = np.zeros(len(key), np.int64), 1
+    for column in key.T if len(key) else ():
+        low = int(column.min())
+        size = int(column.max()) - low + 1
+        span *= size
+        if span >= 1 << 63:
+            return None
+        packed = packed * size + (column - low)
+    return packed
 
 
 def repeated(key: Ints) -> list[Ints]:
@@ -241,11 +268,13 @@ def combine(values: Values, key: Ints, methods: Ints) -> Combined:
     """
     order, starts = grouped(key)
     new = key[order[starts]]
-    value = values.value[order]
-    if not len(starts):
+    value = values.value if _is_sorted(order) else values.value.take(order, axis=0)
+    if not len(starts) or len(starts) == len(value):
         made = value
     elif values.value.ndim == 2:
-        if np.add.reduceat(value.astype(np.float64), starts, axis=0).max() >= 2**62:
+        if float(value.max()) * len(value) >= 2**62 and (
+            np.add.reduceat(value.astype(np.float64), starts, axis=0).max() >= 2**62
+        ):
             raise InputError("the counts of a metric add up to more than a number can hold")
         made = np.add.reduceat(value, starts, axis=0)
     else:
@@ -299,7 +328,7 @@ def parents(children: Values, explicit: Values, column: int, methods: Ints) -> P
     key = children.key.copy()
     key[:, column] = -1
     made = combine(children, key, methods)
-    both = Values.concat([explicit, made.values])
+    both = Values.concat([explicit, made.values]) if len(children) else explicit
     order, starts = grouped(both.key)  # stable, so the explicit value comes first
     chosen = order[starts]
     source = np.where(chosen < len(explicit), -1, chosen - len(explicit))

@@ -19,6 +19,7 @@ __all__ = [
     "SPLITS",
     "DataRow",
     "Dataset",
+    "KnownRow",
     "RowFault",
     "RowSpec",
     "RunDataRow",
@@ -30,7 +31,7 @@ __all__ = [
     "dataset_rows",
     "datasets",
     "delete_rows",
-    "numbers_in_run",
+    "known_rows",
     "register",
     "register_table",
     "row_keys",
@@ -105,6 +106,14 @@ class RunDataRow:
     split: str
     label_id: str | None
     data_row: DataRow
+
+
+class KnownRow(NamedTuple):
+    """A data row as it is known inside, and by its keys."""
+
+    number: int
+    id: str
+    global_key: str | None
 
 
 class RowSpec(NamedTuple):
@@ -516,15 +525,24 @@ def split_counts(connection: Connection, run_id: str) -> dict[str, int]:
     return {split: found[split] for split in SPLITS if split in found}
 
 
-def numbers_in_run(connection: Connection, run: int, keys: Collection[tuple[str, str]]) -> dict[tuple[str, str], int]:
-    """Numbers of the data rows of some keys (kind and value) that take part in a run; the others are left out."""
-    numbers = _numbers(connection, keys)
-    here = set(_present(connection, run, numbers.values()))
-    return {key: number for key, number in numbers.items() if number in here}
+def known_rows(connection: Connection, run: int, keys: Collection[tuple[str, str]]) -> dict[tuple[str, str], KnownRow]:
+    """The data rows of some keys (kind and value) that take part in a run; those that do not are left out."""
+    columns = schema.data_row.c
+    query = (
+        select(columns.number, columns.id, columns.global_key)
+        .join(schema.run_row, schema.run_row.c.data_row == columns.number)
+        .where(schema.run_row.c.run == run)
+    )
+    found: dict[tuple[str, str], KnownRow] = {}
+    for kind, column, place in (("id", columns.id, 1), ("globalKey", columns.global_key, 2)):
+        values = [value for of, value in keys if of == kind]
+        for row in _in_batches(connection, query, column, values):
+            found[kind, row[place]] = KnownRow(*row)
+    return found
 
 
-def row_keys(connection: Connection, run: int) -> Iterator[tuple[int, str, str | None, str]]:
-    """Number, id, global key and split of each data row of a run, by number."""
+def row_keys(connection: Connection, run: int) -> Iterator[tuple[KnownRow, str]]:
+    """The data rows of a run with their splits, by number."""
     columns = schema.data_row.c
     query = (
         select(columns.number, columns.id, columns.global_key, schema.run_row.c.split)
@@ -533,7 +551,7 @@ def row_keys(connection: Connection, run: int) -> Iterator[tuple[int, str, str |
         .order_by(columns.number)
     )
     for row in connection.execute(query):
-        yield row[0], row[1], row[2], row[3]
+        yield KnownRow(*row[:3]), row[3]
 
 
 # ---- slices
@@ -556,11 +574,11 @@ def set_slice(connection: Connection, run_id: str, name: str, keys: Iterable[str
     """
     run = run_number(connection, run_id)
     forms = {key: _forms(key) for key in keys}
-    numbers = numbers_in_run(connection, run, [form for some in forms.values() for form in some])
+    known = known_rows(connection, run, [form for some in forms.values() for form in some])
     members, absent = [], []
     for key, some in forms.items():
-        number = next((numbers[form] for form in some if form in numbers), None)
-        absent.append(key) if number is None else members.append(number)
+        row = next((known[form] for form in some if form in known), None)
+        absent.append(key) if row is None else members.append(row.number)
     if absent:
         raise UnknownRowsError(absent)
     columns = schema.slice_row.c

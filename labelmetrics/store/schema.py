@@ -192,6 +192,7 @@ metric_key = Table(
     Column("name", Text),
     Column("feature", Text),
     Column("subclass", Text),
+    Column("aggregation", Text, nullable=False),
 )
 
 metric_form = Table(

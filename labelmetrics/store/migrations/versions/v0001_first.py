@@ -183,6 +183,7 @@ def upgrade() -> None:
         sa.Column("name", sa.Text(), nullable=True),
         sa.Column("feature", sa.Text(), nullable=True),
         sa.Column("subclass", sa.Text(), nullable=True),
+        sa.Column("aggregation", sa.Text(), nullable=False),
         sa.ForeignKeyConstraint(["run"], ["run.number"], name=op.f("fk_metric_key_run"), ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("number", name=op.f("pk_metric_key")),
     )

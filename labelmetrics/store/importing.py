@@ -1,0 +1,316 @@
+"""Lines of an import taken in part by part: each part is stored, told what became of it, and committed at once."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from hashlib import blake2b
+from typing import Any, BinaryIO, NamedTuple
+
+import numpy as np
+import orjson
+from sqlalchemy import Connection, select
+
+from labelmetrics.errors import Fault, InputError
+from labelmetrics.formats.metric_columns import key_uuids
+from labelmetrics.formats.metric_faults import values_beyond_limits
+from labelmetrics.formats.metric_lines import MetricReader, MetricValues, is_metric
+from labelmetrics.formats.ndjson import parse_json, parse_line
+from labelmetrics.kernels.batch import Coded
+from labelmetrics.limits import Limits
+from labelmetrics.store import imports, schema
+from labelmetrics.store.annotations import SIDES, AnnotationLine, upsert_annotations
+from labelmetrics.store.data_rows import KnownRow, known_rows
+from labelmetrics.store.database import Store
+from labelmetrics.store.imports import Import
+from labelmetrics.store.metrics import upsert_metrics
+from labelmetrics.store.models import run_number, touch
+
+__all__ = ["Part", "input_lines", "read_part", "take_part"]
+
+LINES = 5_000
+"""Most lines of a part: its transaction has to be short, since others wait for it."""
+PART_BYTES = 8 << 20
+LINE_BYTES = 64 << 20
+"""Longest line that is read."""
+
+_BOM = b"\xef\xbb\xbf"
+_KINDS = ("id", "globalKey")
+_SAID = 1 << 20
+"""Longest bad line that is looked at once more for what it names."""
+
+
+class Part(NamedTuple):
+    """Some lines of an import.
+
+    Parameters
+    ----------
+    lines : list of bytes or None
+        The lines; ``None`` for one that is too long.
+    end : int
+        Where in the file they end.
+    """
+
+    lines: list[bytes | None]
+    end: int
+
+
+def read_part(stream: BinaryIO, start: int) -> Part:
+    """The lines from a place of a file on: not many, and no blank ones; none at the end of the file."""
+    stream.seek(start)
+    lines: list[bytes | None] = []
+    size = 0
+    while len(lines) < LINES and size < PART_BYTES:
+        line = stream.readline(LINE_BYTES + 1)
+        if not line:
+            break
+        is_long = len(line) > LINE_BYTES and not line.endswith(b"\n")
+        while line and is_long and not line.endswith(b"\n"):
+            line = stream.readline(LINE_BYTES)
+        size += len(line)
+        text = (line.removeprefix(_BOM) if start == 0 and not lines else line).strip(b" \t\r\n")
+        if is_long or text:
+            lines.append(None if is_long else text)
+    return Part(lines, stream.tell())
+
+
+def take_part(connection: Connection, import_: Import, part: Part, limits: Limits | None = None) -> None:
+    """Store some lines of an import, and note what became of each.
+
+    A line that cannot be read, breaks a rule of single lines, or is about a data row that is not in the run is not
+    stored; its status says why.
+
+    Parameters
+    ----------
+    connection : sqlalchemy.Connection
+        A transaction that writes.
+    import_ : Import
+        The import as it is.
+    part : Part
+        The lines that follow those that are done.
+    limits : Limits, optional
+        The platform's limits; those of single lines are applied.
+    """
+    run = run_number(connection, import_.run_id)
+    taking = _Taking(connection, run, import_, part.lines)
+    taking.metrics(limits or Limits())
+    taking.annotations()
+    statuses, failures = taking.statuses()
+    imports.add_part(
+        connection,
+        import_,
+        bytes_done=part.end,
+        statuses=b"".join(statuses),
+        failures=b"".join(failures),
+        lines=len(part.lines),
+        failed=len(failures),
+    )
+    if taking.metrics_stored or taking.annotations_stored:
+        touch(connection, run, metrics=bool(taking.metrics_stored), annotations=bool(taking.annotations_stored))
+
+
+class _Taking:
+    """The lines of one part on their way."""
+
+    def __init__(self, connection: Connection, run: int, import_: Import, texts: list[bytes | None]) -> None:
+        self.connection, self.run, self.import_ = connection, run, import_
+        self.faults: dict[int, list[Fault]] = {}
+        self.lines: list[Any] = []
+        self.reader = MetricReader()
+        self.metric_lines: list[int] = []
+        self.annotation_lines: list[int] = []
+        self.metrics_stored = self.annotations_stored = 0
+        for place, text in enumerate(texts):
+            self.lines.append(self._read(place, text))
+        self.keys = [_key_of(line) for line in self.lines]
+        self.rows = known_rows(connection, run, {key for key in self.keys if key is not None})
+
+    def _read(self, place: int, text: bytes | None) -> Any:
+        if text is None:
+            self._refuse(place, Fault(rule="line-length", message=f"a line is longer than {LINE_BYTES >> 20} MiB"))
+            return None
+        line = None
+        try:
+            try:
+                line = orjson.loads(text)
+            except orjson.JSONDecodeError:
+                parse_json(text)  # raises, and says where
+                raise
+            is_ground_truth = self.import_.kind == "ground_truths"
+            if is_metric(line) and not is_ground_truth:
+                self.reader.add(line, None, self.import_.lines + place + 1)
+                self.metric_lines.append(place)
+            else:
+                self._check_annotation(line, is_ground_truth)
+                self.annotation_lines.append(place)
+        except InputError as error:
+            self._refuse(place, *error.faults)
+        except orjson.JSONDecodeError as error:
+            self._refuse(place, Fault(rule="syntax", message=error.msg))
+        return _said(text) if line is None else line
+
+    def _check_annotation(self, line: Any, is_ground_truth: bool) -> None:
+        parse_line(line)
+        if is_metric(line):
+            message = "expected a ground truth, got a metric"
+            raise InputError(message, [Fault(rule="kind", message=message, path="$")])
+
+    def _refuse(self, place: int, *faults: Fault) -> None:
+        self.faults.setdefault(place, []).extend(faults)
+
+    def _row(self, place: int) -> KnownRow | None:
+        """The data row of a line that can be stored; otherwise it is refused."""
+        key = self.keys[place]
+        row = None if key is None else self.rows.get(key)
+        if row is None:
+            name = "" if key is None else f"{key[0]}:{key[1]}"
+            message = f"data row {name} is not in this model run"
+            self._refuse(place, Fault(rule="unknown-data-row", message=message, remedy="add it to the run first"))
+        return row
+
+    def metrics(self, limits: Limits) -> None:
+        """Store the metrics."""
+        values = self.reader.values()
+        if not len(values):
+            return
+        for fault in values_beyond_limits(values, limits):
+            assert fault.line is not None
+            self._refuse(fault.line - self.import_.lines - 1, fault)
+        rows = [self._row(place) for place in self.metric_lines]
+        kept = [n for n, place in enumerate(self.metric_lines) if place not in self.faults]
+        values = values.take(np.array(kept, np.int64))
+        places = [self.metric_lines[n] for n in kept]
+        known = [row for n in kept if (row := rows[n]) is not None]
+        refused = upsert_metrics(
+            self.connection,
+            self.run,
+            values,
+            np.array([row.number for row in known], np.int64),
+            self._uuids(values, known, places),
+            self.import_.number,
+        )
+        self.metrics_stored = len(kept) - len(refused)
+        for n, fault in refused.items():
+            self._refuse(places[n], fault)
+
+    def _uuids(self, values: MetricValues, rows: list[KnownRow], places: list[int]) -> list[str | None]:
+        """Given uuids; none where the uuid follows from the metric key."""
+        given = [self.lines[place].get("uuid") for place in places]
+        shapes = values.shapes
+        made = key_uuids(
+            Coded.of(f"id:{row.id}" if row.global_key is None else f"globalKey:{row.global_key}" for row in rows),
+            *(Coded.of(shapes[code][part] for code in values.shape.tolist()) for part in range(3)),
+        ).to_pylist()
+        return [None if one == other else one for one, other in zip(given, made, strict=True)]
+
+    def annotations(self) -> None:
+        """Store the ground truths or predictions."""
+        side = SIDES[0 if self.import_.kind == "ground_truths" else 1]
+        columns = schema.annotation.c
+        named: list[tuple[int, KnownRow, str, str | None]] = []
+        for place in self.annotation_lines:
+            row = self._row(place)
+            if row is not None:
+                text = orjson.dumps(self.lines[place]).decode()
+                named.append((place, row, text, self.lines[place].get("uuid")))
+        names = [
+            blake2b(text.encode(), digest_size=16).hexdigest() if uuid is None else uuid for *_, text, uuid in named
+        ]
+        before: set[tuple[int, str]] = set()
+        for start in range(0, len(names), LINES):
+            query = select(columns.data_row, columns.uuid).where(
+                columns.run == self.run,
+                columns.side == SIDES.index(side),
+                columns.data_row.in_({row.number for _, row, *_ in named[start : start + LINES]}),
+                columns["import"] == self.import_.number,
+            )
+            before.update((row[0], row[1]) for row in self.connection.execute(query))
+        lines = []
+        for (place, row, text, uuid), name in zip(named, names, strict=True):
+            key = (row.number, name)
+            if uuid is None:
+                # The same line again is the same annotation again: they are told apart by how often it was there.
+                times = Counter[str]()
+                while key in before:
+                    times[name] += 1
+                    key = (row.number, f"{name}-{times[name]}")
+            elif key in before:
+                message = "an earlier line of this import has the same data row and uuid"
+                self._refuse(place, Fault(rule="duplicate-uuid", message=message, path="$.uuid"))
+                continue
+            before.add(key)
+            lines.append(AnnotationLine(row.number, key[1], text))
+        upsert_annotations(self.connection, self.run, side, lines, self.import_.number)
+        self.annotations_stored = len(lines)
+
+    def statuses(self) -> tuple[list[bytes], list[bytes]]:
+        """What became of each line, and of those that failed: lines of ASCII JSON."""
+        statuses, failures = [], []
+        texts: dict[tuple[str, str], str] = {}
+        for place, line in enumerate(self.lines):
+            key = self.keys[place]
+            if key is not None and key not in texts:
+                row = self.rows.get(key)
+                names = dict([key]) if row is None else {"id": row.id} | dict([key])
+                texts[key] = json.dumps(names)
+            uuid = line.get("uuid") if isinstance(line, Mapping) else None
+            faults = self.faults.get(place)
+            given = json.dumps(uuid if isinstance(uuid, str) else None)
+            said = f'{{"uuid": {given}, "dataRow": {"null" if key is None else texts[key]}, "status": '
+            if faults is None:
+                statuses.append(f'{said}"SUCCESS", "errors": []}}\n'.encode())
+            else:
+                status = f'{said}"FAILURE", "errors": {json.dumps([_error(fault) for fault in faults])}}}\n'.encode()
+                statuses.append(status)
+                failures.append(status)
+        return statuses, failures
+
+
+def _error(fault: Fault) -> dict[str, Any]:
+    message = fault.message if fault.remedy is None else f"{fault.message} ({fault.remedy})"
+    where = {} if fault.path is None else {"additional_info": fault.path}
+    return {"name": fault.rule, "message": message, **where}
+
+
+def _said(text: bytes) -> Any:
+    """What a line that is not quite JSON says, as far as it can be told."""
+    if len(text) > _SAID:
+        return None
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _key_of(line: Any) -> tuple[str, str] | None:
+    """Kind and value of the data row that a line is about."""
+    row = line.get("dataRow") if isinstance(line, Mapping) else None
+    if not isinstance(row, Mapping) or len(row) != 1:
+        return None
+    ((kind, value),) = row.items()
+    return (kind, value) if kind in _KINDS and isinstance(value, str) else None
+
+
+def input_lines(store: Store, import_: Import) -> Iterator[bytes]:
+    """The lines of an import as ASCII JSON, some at a time; what is no JSON is told as a text."""
+    with (store.files / import_.file).open("rb") as stream:
+        end = 0
+        while (part := read_part(stream, end)).lines:
+            end = part.end
+            yield b"".join(map(_as_json, part.lines))
+
+
+def _as_json(text: bytes | None) -> bytes:
+    if text is None:
+        return json.dumps(f"a line longer than {LINE_BYTES >> 20} MiB").encode() + b"\n"
+    try:
+        line = orjson.loads(text)
+    except orjson.JSONDecodeError:
+        line = _said(text)
+        if line is None:
+            return json.dumps(text.decode(errors="replace")).encode() + b"\n"
+    else:
+        if text.isascii():
+            return text + b"\n"
+    return json.dumps(line).encode() + b"\n"

@@ -1,0 +1,101 @@
+"""Numbers of metrics as bytes, and back: those of one metric one behind the other, as narrow as they allow."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import orjson
+from numpy.typing import NDArray
+
+from labelmetrics.formats.metric_lines import MetricShape, MetricValues
+from labelmetrics.kernels.batch import Ints
+
+__all__ = ["Form", "pack", "unpack"]
+
+SCALAR = "<f8"
+COUNTS = ("<u1", "<u2", "<u4", "<i8")
+
+
+class Form(NamedTuple):
+    """What the bytes of a metric mean.
+
+    Parameters
+    ----------
+    aggregation : str
+        How values are put together.
+    keys : str
+        Confidence keys as a JSON list, ``"null"`` for a plain value.
+    dtype : str
+        Type of the numbers: one a key for scalars, four for confusion matrices.
+    """
+
+    aggregation: str
+    keys: str
+    dtype: str
+
+    @property
+    def grid(self) -> tuple[float, ...] | None:
+        """The confidence keys; ``None`` for a plain value."""
+        keys = orjson.loads(self.keys)
+        return None if keys is None else tuple(keys)
+
+    @property
+    def is_matrix(self) -> bool:
+        return self.aggregation == "CONFUSION_MATRIX"
+
+    @property
+    def width(self) -> int:
+        """Length of a metric in bytes."""
+        grid = self.grid
+        numbers = (1 if grid is None else len(grid)) * (4 if self.is_matrix else 1)
+        return int(np.dtype(self.dtype).itemsize) * numbers
+
+
+def pack(values: MetricValues) -> tuple[list[Form], Ints, list[bytes]]:
+    """Forms that occur, and the form (as an index) and bytes of each metric.
+
+    Examples
+    --------
+    >>> from labelmetrics.formats.metric_lines import MetricReader
+    >>> reader = MetricReader()
+    >>> line = {"dataRow": {"id": "r"}, "metricName": "50pct_iou", "aggregation": "CONFUSION_MATRIX"}
+    >>> reader.add({**line, "metricValue": [3, 1, 0, 300]}, None, 1)
+    >>> forms, form, content = pack(reader.values())
+    >>> forms[form[0]].dtype, unpack(content[0], forms[form[0]]).tolist()
+    ('<u2', [[[3, 1, 0, 300]]])
+    """
+    forms: dict[Form, int] = {}
+    form = np.zeros(len(values), np.int64)
+    content: list[bytes] = [b""] * len(values)
+    for code, shape in enumerate(values.shapes):
+        members = np.flatnonzero(values.shape == code)
+        if not len(members):
+            continue
+        stored = values.counts if shape.is_matrix else values.scalars
+        numbers = stored[values.offset[members, None] + np.arange(len(shape.keys or (0,)))]
+        for dtype, chosen in _dtypes(shape, numbers):
+            what = Form(shape.aggregation, orjson.dumps(shape.keys).decode(), dtype)
+            form[members[chosen]] = forms.setdefault(what, len(forms))
+            text, width = numbers[chosen].astype(dtype).tobytes(), what.width
+            for place, index in enumerate(members[chosen].tolist()):
+                content[index] = text[place * width : (place + 1) * width]
+    return list(forms), form, content
+
+
+def _dtypes(shape: MetricShape, numbers: NDArray[np.generic]) -> list[tuple[str, Ints]]:
+    """Narrowest type of each metric: each type with the metrics that it is for."""
+    if not shape.is_matrix:
+        return [(SCALAR, np.arange(len(numbers)))]
+    most = numbers.max(axis=(1, 2))
+    greatest = [np.iinfo(dtype).max for dtype in COUNTS]
+    fits = np.searchsorted(greatest[:-1], most)
+    return [(dtype, np.flatnonzero(fits == code)) for code, dtype in enumerate(COUNTS) if (fits == code).any()]
+
+
+def unpack(content: bytes, form: Form) -> NDArray[np.generic]:
+    """Numbers of metrics of one form: shape (n, keys) of scalars, (n, keys, 4) of counts."""
+    numbers = np.frombuffer(content, form.dtype)
+    grid = form.grid
+    keys = 1 if grid is None else len(grid)
+    return numbers.reshape((-1, keys, 4) if form.is_matrix else (-1, keys))
