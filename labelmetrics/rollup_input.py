@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -107,6 +107,14 @@ class Gathered:
         return np.array(sorted(found), np.int64)
 
 
+@runtime_checkable
+class Source(Protocol):
+    """Something that gives its values at a confidence by itself."""
+
+    def gathered(self, choice: Choice) -> Gathered:
+        """The values of the metrics that are wanted, at the confidence that is wanted."""
+
+
 def _forms(key: Any) -> tuple[DataRowKey, ...]:
     """The data rows that a key of a slice may name."""
     if isinstance(key, tuple):
@@ -132,12 +140,14 @@ def gather(
 ) -> Gathered:
     """Values of an evaluation, or of whatever holds metric lines; parameters as those of ``aggregate``."""
     wanted = names_of(metric, "metric")
+    if isinstance(source, Source):
+        return source.gathered(Choice(wanted, confidence, nearest))
     if hasattr(source, "results") and hasattr(source, "custom"):
         if data_rows is not None:
             raise SettingError("an evaluation has its own table of data rows")
-        return _of_evaluation(source, _Choice(wanted, confidence, nearest))
+        return _of_evaluation(source, Choice(wanted, confidence, nearest))
     table = None if data_rows is None else read_data_rows(data_rows)
-    values, choice = _read(source), _Choice(wanted, confidence, nearest)
+    values, choice = _read(source), Choice(wanted, confidence, nearest)
     if feature is None and any(shape.feature is not None and choice.wants(shape.name) for shape in values.shapes):
         _check_fitted(source)
     return _of_lines(values, table, choice)
@@ -164,7 +174,7 @@ def _read(source: Any) -> MetricValues:
 
 
 @dataclass(frozen=True, slots=True)
-class _Choice:
+class Choice:
     """Which metrics are wanted, and at which confidence."""
 
     metrics: set[str] | None
@@ -213,7 +223,7 @@ class _Choice:
         return chosen
 
 
-class _Collector:
+class Collector:
     """Collects values under common indices."""
 
     def __init__(self, features: Iterable[str] = (), subclasses: Iterable[str] = ()) -> None:
@@ -245,7 +255,7 @@ class _Collector:
             key[:, column] = codes
         (self.scalars if value.ndim == 1 else self.matrices).append(Values(key, value))
 
-    def metrics(self, values: MetricValues, row: Ints, choice: _Choice, *, plain: bool = False) -> None:
+    def metrics(self, values: MetricValues, row: Ints, choice: Choice, *, plain: bool = False) -> None:
         """Add metrics that were read, at their key.
 
         Parameters
@@ -254,14 +264,14 @@ class _Collector:
             The metrics.
         row : ndarray of int64
             Index of the data row of each.
-        choice : _Choice
+        choice : Choice
             What is wanted.
         plain : bool
             Whether it is fine that no metric has keys.
         """
         _raise("a metric key occurs more than once", duplicate_keys(values, row))
         wanted = [choice.wants(shape.name) for shape in values.shapes]
-        grids = _grids(values.shapes)
+        grids = grids_of(values.shapes)
         names = {shape.name for shape, is_wanted in zip(values.shapes, wanted, strict=True) if is_wanted}
         chosen = choice.keys({name: grid for name, grid in grids.items() if name in names}, plain=plain)
         _raise("a metric name has two aggregations", two_aggregations(values))
@@ -270,7 +280,7 @@ class _Collector:
         for code, (shape, is_wanted) in enumerate(zip(values.shapes, wanted, strict=True)):
             if is_wanted:
                 codes[code] = self._codes(shape)
-                place[code] = _place(shape, chosen.get(shape.name))
+                place[code] = place_of(shape, chosen.get(shape.name))
         at = place[values.shape]
         is_matrix = np.array([shape.is_matrix for shape in values.shapes], bool)[values.shape]
         key = np.column_stack([row, codes[values.shape]])
@@ -311,7 +321,7 @@ class _Collector:
         )
 
 
-def _grids(shapes: Sequence[MetricShape]) -> dict[str | None, set[float]]:
+def grids_of(shapes: Sequence[MetricShape]) -> dict[str | None, set[float]]:
     """Confidence keys of each metric that has any.
 
     A matrix always holds every key, but a scalar is left off a line where it is undefined: it has the keys of the
@@ -335,7 +345,7 @@ def _raise(message: str, faults: Iterator[Fault]) -> None:
         raise InputError(message, found)
 
 
-def _place(shape: MetricShape, chosen: float | None) -> int:
+def place_of(shape: MetricShape, chosen: float | None) -> int:
     """Which of the numbers of a metric is the one at the chosen key; -1 where it is not defined there."""
     if shape.keys is None:
         return 0
@@ -352,7 +362,7 @@ def _check_signs(values: MetricValues, index: Ints, taken: Any) -> None:
         raise InputError("values have no mean", faults)
 
 
-def _of_lines(values: MetricValues, table: pa.Table | None, choice: _Choice) -> Gathered:
+def _of_lines(values: MetricValues, table: pa.Table | None, choice: Choice) -> Gathered:
     choice.check_names(shape.name for shape in values.shapes)
     keys = {key: code for code, key in enumerate(values.rows)}
     codes = position = np.arange(len(values.rows))
@@ -378,7 +388,7 @@ def _of_lines(values: MetricValues, table: pa.Table | None, choice: _Choice) -> 
         rows = [values.rows[index] for index in first.tolist()]
         known = {place: code for code, place in enumerate(places_used.tolist())}
         keys = {key: known[place] for key, place in places.items() if place in known}
-    collector = _Collector()
+    collector = Collector()
     collector.metrics(values, codes[values.row], choice)
     return collector.gathered([str(key) for key in rows], keys, table, position)
 
@@ -392,14 +402,14 @@ def _places(table: pa.Table) -> dict[DataRowKey, int]:
     }
 
 
-def _of_evaluation(evaluation: Evaluation, choice: _Choice) -> Gathered:
+def _of_evaluation(evaluation: Evaluation, choice: Choice) -> Gathered:
     results, kind = evaluation.results, evaluation.key_kind
     grid = results.grid
     choice.check_names([*built_in_names(grid), *(metric.metric_name for _, metric in evaluation.custom)])
     level = 0
     if grid.keys and choice.confidence is not None:
         level = 1 + nearest_key(grid.keys, choice.confidence, nearest=choice.nearest)
-    collector = _Collector(results.features, results.subclasses)
+    collector = Collector(results.features, results.subclasses)
     _built_in(collector, results, level, choice)
     values = values_of(evaluation.custom, kind)
     codes = {row: code for code, row in enumerate(results.rows)}
@@ -425,7 +435,7 @@ def _of_evaluation(evaluation: Evaluation, choice: _Choice) -> Gathered:
     return found
 
 
-def _built_in(collector: _Collector, results: Results, level: int, choice: _Choice) -> None:
+def _built_in(collector: Collector, results: Results, level: int, choice: Choice) -> None:
     """Counts and mean overlaps of features and subclasses at one level; data rows follow from them."""
     for groups in (results.by_feature, results.by_subclass):
         if choice.wants(MIOU):

@@ -8,6 +8,7 @@ it only the numbers are looked at. Whatever is not quite as expected goes to the
 from __future__ import annotations
 
 import math
+import re
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -217,6 +218,35 @@ class MetricValues:
         }
 
 
+class About(NamedTuple):
+    """What a line of a metric names: its uuid, and the kind and value of its data row."""
+
+    uuid: str | None
+    kind: str
+    value: str
+
+
+# The beginning of a line as most writers make it: nothing in it is escaped. What follows is told apart by its value.
+_BEGINNING = re.compile(
+    rb'\{(?:"uuid": ?"([^"\\\x00-\x1f]*)", ?)?"dataRow": ?\{"(id|globalKey)": ?"([^"\\\x00-\x1f]+)"\}, ?'
+)
+_VALUE = re.compile(rb'"metricValue": ?')
+_ENDS = {ord("{"): b"}", ord("["): b"]"}
+_ONLY_ONCE = (b'"uuid"', b'"dataRow"', b'"metricValue"')
+VALUES_KEPT = 50_000
+"""Texts of values that are remembered."""
+VALUE_BYTES = 4_000
+"""Longest text of a value that is remembered."""
+
+
+class _Value(NamedTuple):
+    """Numbers that a text of a value holds: which sort it is (keys, and whether it is a matrix), and their bytes."""
+
+    sort: int
+    is_matrix: bool
+    numbers: bytes
+
+
 class MetricReader:
     """Collects metric annotations; :meth:`values` gives them as columns.
 
@@ -229,11 +259,19 @@ class MetricReader:
     """
 
     def __init__(self) -> None:
-        self._rows: dict[tuple[str, str], int] = {}
         self._shapes: dict[MetricShape, int] = {}
-        self._files: dict[str | None, int] = {}
+        self._shapes_by_code: dict[int, MetricShape] = {}
         # What lines have in common as it is written, its shape, and where the numbers of the rising keys stand.
         self._known: dict[Any, tuple[int, list[int] | None]] = {}
+        # The same for lines as texts: what stands around the value and which sort it is, the sorts, and the values.
+        self._around: dict[tuple[bytes, bytes, int], int] = {}
+        self._sorts: dict[tuple[tuple[float, ...] | None, bool], int] = {}
+        self._values: dict[bytes, _Value] = {}
+        self._clear()
+
+    def _clear(self) -> None:
+        self._rows: dict[tuple[str, str], int] = {}
+        self._files: dict[str | None, int] = {}
         self._row, self._shape, self._file, self._line, self._offset = (array("q") for _ in range(5))
         self._scalars, self._counts = array("d"), array("q")
 
@@ -256,6 +294,76 @@ class MetricReader:
             self._add_checked(line)
         self._file.append(self._files.setdefault(file, len(self._files)))
         self._line.append(number)
+
+    def add_text(self, text: bytes, file: str | None, number: int) -> About | None:
+        """Add the metric of one line of NDJSON.
+
+        Values are the longest part of most lines, and most lines have the value of another one: what its text says is
+        remembered.
+
+        Returns
+        -------
+        About or None
+            What it names; ``None`` where the line is not written as most are, and has not been added: read it, and
+            :meth:`add` what it says.
+        """
+        beginning, name = _BEGINNING.match(text), _VALUE.search(text)
+        if beginning is None or name is None or not beginning.end() <= name.start() or name.end() == len(text):
+            return None
+        start = name.end()
+        closing = _ENDS.get(text[start])
+        end = text.find(b"," if closing is None else closing, start) + (closing is not None)
+        if end <= start:
+            return None
+        value = text[start:end]
+        around = text[beginning.end() : name.start()], text[end:]
+        uuid, kind, key = beginning.groups()
+        try:
+            about = About(None if uuid is None else uuid.decode(), kind.decode(), key.decode())
+        except UnicodeDecodeError:
+            return None
+        known = self._values.get(value)
+        shape = None if known is None else self._around.get((*around, known.sort))
+        if known is None or shape is None:
+            return about if self._learn(text, file, number, around, value) else None
+        self._row.append(self._rows.setdefault(about[1:], len(self._rows)))
+        self._shape.append(shape)
+        if known.is_matrix:
+            self._offset.append(len(self._counts) // 4)
+            self._counts.frombytes(known.numbers)
+        else:
+            self._offset.append(len(self._scalars))
+            self._scalars.frombytes(known.numbers)
+        self._file.append(self._files.setdefault(file, len(self._files)))
+        self._line.append(number)
+        return about
+
+    def _learn(self, text: bytes, file: str | None, number: int, around: tuple[bytes, bytes], value: bytes) -> bool:
+        """Add a line whose value or surroundings are new, and remember them; ``False`` where it is no plain line."""
+        if any(name in part for name in _ONLY_ONCE for part in around):
+            return False
+        try:
+            line = orjson.loads(text)
+        except orjson.JSONDecodeError:
+            return False
+        self.add(line, file, number)
+        shape = self._shape[-1]
+        found = self._shapes_by_code[shape]
+        sort = self._sorts.setdefault((found.keys, found.is_matrix), len(self._sorts))
+        self._around[(*around, sort)] = shape
+        if len(value) <= VALUE_BYTES:
+            if len(self._values) >= VALUES_KEPT:
+                self._values.clear()
+            stored = self._counts if found.is_matrix else self._scalars
+            first = self._offset[-1] * (4 if found.is_matrix else 1)
+            self._values[value] = _Value(sort, found.is_matrix, stored[first:].tobytes())
+        return True
+
+    def drain(self) -> MetricValues:
+        """All metrics that were added since the last time; what was learnt of lines is kept."""
+        found = self.values()
+        self._clear()
+        return found
 
     def _add_known(self, line: Any) -> bool:
         """Add a line whose shape is known; ``False``, or any error of the kinds above, where it may not be sound."""
@@ -305,6 +413,7 @@ class MetricReader:
             metric.metric_name, metric.feature_name, metric.subclass_name, metric.aggregation.value, keys
         )
         code = self._shapes.setdefault(shape, len(self._shapes))
+        self._shapes_by_code[code] = shape
         self._append(data_row, code, is_matrix, numbers)
         written = line["metricValue"]
         order = None

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Literal, NamedTuple
 
+import orjson
 from sqlalchemy import Connection, func, select
 from sqlalchemy.dialects import sqlite
 
 from labelmetrics.store import schema
 
-__all__ = ["SIDES", "AnnotationLine", "Side", "annotation_lines", "count_annotations", "upsert_annotations"]
+__all__ = [
+    "SIDES",
+    "AnnotationLine",
+    "Side",
+    "annotation_lines",
+    "count_annotations",
+    "keyed_lines",
+    "upsert_annotations",
+]
 
 Side = Literal["ground_truth", "prediction"]
 SIDES: tuple[Side, Side] = ("ground_truth", "prediction")
@@ -54,6 +63,18 @@ def annotation_lines(connection: Connection, run: int, side: Side) -> Iterator[b
     result = connection.execution_options(stream_results=True, yield_per=AT_ONCE).execute(query)
     for some in result.scalars().partitions():
         yield "".join(f"{line}\n" for line in some).encode()
+
+
+def keyed_lines(connection: Connection, run: int, side: Side, keys: Mapping[int, Mapping[str, str]]) -> Iterator[bytes]:
+    """The same, each line with the key that is given for the number of its data row."""
+    columns = schema.annotation.c
+    query = (
+        select(columns.data_row, columns.line)
+        .where(columns.run == run, columns.side == SIDES.index(side))
+        .order_by(columns.data_row, columns.uuid)
+    )
+    for row in connection.execution_options(stream_results=True, yield_per=AT_ONCE).execute(query):
+        yield orjson.dumps({**orjson.loads(row.line), "dataRow": keys[row.data_row]}) + b"\n"
 
 
 def count_annotations(connection: Connection, run: int) -> dict[Side, int]:

@@ -371,8 +371,8 @@ def register_table(
     connection, run_id
         As for :func:`register`.
     rows : iterable of mappings
-        With ``id`` or ``globalKey``, and ``media``, ``width``, ``height``, ``split`` and ``metadata`` where they are
-        known.
+        With ``id``, ``globalKey`` or both, and ``media_path``, ``width``, ``height``, ``split`` and ``metadata`` where
+        they are known.
     create : bool, default True
         Whether data rows that do not exist are made.
 
@@ -404,19 +404,7 @@ def _register(connection: Connection, run: int, rows: Sequence[Mapping[str, Any]
     if absent:
         if not create:
             raise UnknownRowsError([value for _, value in absent])
-        moment = now()
-        connection.execute(
-            insert(schema.data_row),
-            [
-                {
-                    "id": value if kind == "id" else new_id(),
-                    "global_key": value if kind == "globalKey" else None,
-                    "created_at": moment,
-                    "updated_at": moment,
-                }
-                for kind, value in absent
-            ],
-        )
+        _make(connection, dict(zip(keys, rows, strict=True)), absent)
         numbers |= _numbers(connection, absent)
     here = set(_present(connection, run, numbers.values()))
     fresh = list(dict.fromkeys(numbers[key] for key in keys if numbers[key] not in here))
@@ -428,13 +416,37 @@ def _register(connection: Connection, run: int, rows: Sequence[Mapping[str, Any]
     return len(fresh)
 
 
+def _make(
+    connection: Connection, rows: Mapping[tuple[str, str], Mapping[str, Any]], absent: Sequence[tuple[str, str]]
+) -> None:
+    """Make the data rows of some keys."""
+    moment = now()
+    global_keys = {key: rows[key].get("globalKey") for key in absent}
+    taken = _numbers(connection, [("globalKey", key) for key in global_keys.values() if key is not None])
+    if taken:
+        _, key = next(iter(taken))
+        raise SettingError(f"the global key {key!r} is that of another data row")
+    connection.execute(
+        insert(schema.data_row),
+        [
+            {
+                "id": value if kind == "id" else new_id(),
+                "global_key": global_keys[kind, value],
+                "created_at": moment,
+                "updated_at": moment,
+            }
+            for kind, value in absent
+        ],
+    )
+
+
 def _note(connection: Connection, run: int, rows: Sequence[tuple[int, Mapping[str, Any]]]) -> None:
     """Note what a table says of data rows."""
     moment, columns = now(), schema.data_row.c
     noted: dict[tuple[str, ...], list[dict[str, Any]]] = {}
     for number, row in rows:
         size = {name: row[name] for name in ("width", "height") if row.get(name) is not None}
-        values = {"row_data": row.get("media"), "media": size or None, "metadata": row.get("metadata")}
+        values = {"row_data": row.get("media_path"), "media": size or None, "metadata": row.get("metadata")}
         values = {name: value for name, value in values.items() if value is not None}
         if values:
             noted.setdefault((*values,), []).append({"_number": number, "updated_at": moment, **values})

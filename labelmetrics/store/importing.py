@@ -15,8 +15,8 @@ from sqlalchemy import Connection, select
 from labelmetrics.errors import Fault, InputError
 from labelmetrics.formats.metric_columns import key_uuids
 from labelmetrics.formats.metric_faults import values_beyond_limits
-from labelmetrics.formats.metric_lines import MetricReader, MetricValues, is_metric
-from labelmetrics.formats.ndjson import parse_json, parse_line
+from labelmetrics.formats.metric_lines import MetricReader, MetricValues, is_metric, lines_of
+from labelmetrics.formats.ndjson import parse_line
 from labelmetrics.kernels.batch import Coded
 from labelmetrics.limits import Limits
 from labelmetrics.store import imports, schema
@@ -41,6 +41,10 @@ _SAID = 1 << 20
 """Longest bad line that is looked at once more for what it names."""
 
 
+_NO_ROW = KnownRow(-1, "", None)
+"""Stands for data rows whose lines have been refused."""
+
+
 class Part(NamedTuple):
     """Some lines of an import.
 
@@ -50,10 +54,13 @@ class Part(NamedTuple):
         The lines; ``None`` for one that is too long.
     end : int
         Where in the file they end.
+    is_last : bool
+        Whether the file ends there.
     """
 
     lines: list[bytes | None]
     end: int
+    is_last: bool
 
 
 def read_part(stream: BinaryIO, start: int) -> Part:
@@ -64,7 +71,7 @@ def read_part(stream: BinaryIO, start: int) -> Part:
     while len(lines) < LINES and size < PART_BYTES:
         line = stream.readline(LINE_BYTES + 1)
         if not line:
-            break
+            return Part(lines, stream.tell(), is_last=True)
         is_long = len(line) > LINE_BYTES and not line.endswith(b"\n")
         while line and is_long and not line.endswith(b"\n"):
             line = stream.readline(LINE_BYTES)
@@ -72,10 +79,17 @@ def read_part(stream: BinaryIO, start: int) -> Part:
         text = (line.removeprefix(_BOM) if start == 0 and not lines else line).strip(b" \t\r\n")
         if is_long or text:
             lines.append(None if is_long else text)
-    return Part(lines, stream.tell())
+    return Part(lines, stream.tell(), is_last=False)
 
 
-def take_part(connection: Connection, import_: Import, part: Part, limits: Limits | None = None) -> None:
+def take_part(
+    connection: Connection,
+    import_: Import,
+    part: Part,
+    *,
+    reader: MetricReader | None = None,
+    limits: Limits | None = None,
+) -> None:
     """Store some lines of an import, and note what became of each.
 
     A line that cannot be read, breaks a rule of single lines, or is about a data row that is not in the run is not
@@ -89,11 +103,13 @@ def take_part(connection: Connection, import_: Import, part: Part, limits: Limit
         The import as it is.
     part : Part
         The lines that follow those that are done.
+    reader : MetricReader, optional
+        Reads the metrics, and knows later parts better for having read earlier ones.
     limits : Limits, optional
         The platform's limits; those of single lines are applied.
     """
     run = run_number(connection, import_.run_id)
-    taking = _Taking(connection, run, import_, part.lines)
+    taking = _Taking(connection, run, import_, part.lines, reader or MetricReader())
     taking.metrics(limits or Limits())
     taking.annotations()
     statuses, failures = taking.statuses()
@@ -113,44 +129,47 @@ def take_part(connection: Connection, import_: Import, part: Part, limits: Limit
 class _Taking:
     """The lines of one part on their way."""
 
-    def __init__(self, connection: Connection, run: int, import_: Import, texts: list[bytes | None]) -> None:
-        self.connection, self.run, self.import_ = connection, run, import_
+    def __init__(
+        self, connection: Connection, run: int, import_: Import, texts: list[bytes | None], reader: MetricReader
+    ) -> None:
+        self.connection, self.run, self.import_, self.reader = connection, run, import_, reader
         self.faults: dict[int, list[Fault]] = {}
-        self.lines: list[Any] = []
-        self.reader = MetricReader()
         self.metric_lines: list[int] = []
-        self.annotation_lines: list[int] = []
+        self.annotation_lines: dict[int, Any] = {}
         self.metrics_stored = self.annotations_stored = 0
+        self.uuids: list[str | None] = []
+        self.keys: list[tuple[str, str] | None] = []
         for place, text in enumerate(texts):
-            self.lines.append(self._read(place, text))
-        self.keys = [_key_of(line) for line in self.lines]
+            uuid, key = self._read(place, text)
+            self.uuids.append(uuid)
+            self.keys.append(key)
         self.rows = known_rows(connection, run, {key for key in self.keys if key is not None})
 
-    def _read(self, place: int, text: bytes | None) -> Any:
+    def _read(self, place: int, text: bytes | None) -> tuple[str | None, tuple[str, str] | None]:
+        """Take in a line, and say which uuid and data row it names."""
         if text is None:
             self._refuse(place, Fault(rule="line-length", message=f"a line is longer than {LINE_BYTES >> 20} MiB"))
-            return None
+            return None, None
+        number = self.import_.lines + place + 1
         line = None
         try:
-            try:
-                line = orjson.loads(text)
-            except orjson.JSONDecodeError:
-                parse_json(text)  # raises, and says where
-                raise
-            is_ground_truth = self.import_.kind == "ground_truths"
-            if is_metric(line) and not is_ground_truth:
-                self.reader.add(line, None, self.import_.lines + place + 1)
+            if self.import_.kind == "predictions":
+                about = self.reader.add_text(text, None, number)
+                if about is not None:
+                    self.metric_lines.append(place)
+                    return about.uuid, (about.kind, about.value)
+            (line,) = lines_of(text)
+            if self.import_.kind == "predictions" and is_metric(line):
+                self.reader.add(line, None, number)
                 self.metric_lines.append(place)
             else:
-                self._check_annotation(line, is_ground_truth)
-                self.annotation_lines.append(place)
+                self._check_annotation(line)
+                self.annotation_lines[place] = line
         except InputError as error:
             self._refuse(place, *error.faults)
-        except orjson.JSONDecodeError as error:
-            self._refuse(place, Fault(rule="syntax", message=error.msg))
-        return _said(text) if line is None else line
+        return _named(_said(text) if line is None else line)
 
-    def _check_annotation(self, line: Any, is_ground_truth: bool) -> None:
+    def _check_annotation(self, line: Any) -> None:
         parse_line(line)
         if is_metric(line):
             message = "expected a ground truth, got a metric"
@@ -171,23 +190,24 @@ class _Taking:
 
     def metrics(self, limits: Limits) -> None:
         """Store the metrics."""
-        values = self.reader.values()
+        values = self.reader.drain()
         if not len(values):
             return
         for fault in values_beyond_limits(values, limits):
             assert fault.line is not None
             self._refuse(fault.line - self.import_.lines - 1, fault)
-        rows = [self._row(place) for place in self.metric_lines]
+        for place in self.metric_lines:
+            self._row(place)
         kept = [n for n, place in enumerate(self.metric_lines) if place not in self.faults]
         values = values.take(np.array(kept, np.int64))
         places = [self.metric_lines[n] for n in kept]
-        known = [row for n in kept if (row := rows[n]) is not None]
+        rows = [self.rows.get((key.kind, key.value), _NO_ROW) for key in values.rows]
         refused = upsert_metrics(
             self.connection,
             self.run,
             values,
-            np.array([row.number for row in known], np.int64),
-            self._uuids(values, known, places),
+            np.array([row.number for row in rows], np.int64)[values.row],
+            self._uuids(values, rows, places),
             self.import_.number,
         )
         self.metrics_stored = len(kept) - len(refused)
@@ -196,12 +216,10 @@ class _Taking:
 
     def _uuids(self, values: MetricValues, rows: list[KnownRow], places: list[int]) -> list[str | None]:
         """Given uuids; none where the uuid follows from the metric key."""
-        given = [self.lines[place].get("uuid") for place in places]
-        shapes = values.shapes
-        made = key_uuids(
-            Coded.of(f"id:{row.id}" if row.global_key is None else f"globalKey:{row.global_key}" for row in rows),
-            *(Coded.of(shapes[code][part] for code in values.shape.tolist()) for part in range(3)),
-        ).to_pylist()
+        keys = Coded.of(f"id:{row.id}" if row.global_key is None else f"globalKey:{row.global_key}" for row in rows)
+        names = [Coded.of(shape[part] for shape in values.shapes).take(values.shape) for part in range(3)]
+        made = key_uuids(keys.take(values.row), *names).to_pylist()
+        given = [self.uuids[place] for place in places]
         return [None if one == other else one for one, other in zip(given, made, strict=True)]
 
     def annotations(self) -> None:
@@ -209,11 +227,10 @@ class _Taking:
         side = SIDES[0 if self.import_.kind == "ground_truths" else 1]
         columns = schema.annotation.c
         named: list[tuple[int, KnownRow, str, str | None]] = []
-        for place in self.annotation_lines:
+        for place, line in self.annotation_lines.items():
             row = self._row(place)
             if row is not None:
-                text = orjson.dumps(self.lines[place]).decode()
-                named.append((place, row, text, self.lines[place].get("uuid")))
+                named.append((place, row, orjson.dumps(line).decode(), self.uuids[place]))
         names = [
             blake2b(text.encode(), digest_size=16).hexdigest() if uuid is None else uuid for *_, text, uuid in named
         ]
@@ -248,16 +265,13 @@ class _Taking:
         """What became of each line, and of those that failed: lines of ASCII JSON."""
         statuses, failures = [], []
         texts: dict[tuple[str, str], str] = {}
-        for place, line in enumerate(self.lines):
-            key = self.keys[place]
+        for place, (uuid, key) in enumerate(zip(self.uuids, self.keys, strict=True)):
             if key is not None and key not in texts:
                 row = self.rows.get(key)
                 names = dict([key]) if row is None else {"id": row.id} | dict([key])
                 texts[key] = json.dumps(names)
-            uuid = line.get("uuid") if isinstance(line, Mapping) else None
             faults = self.faults.get(place)
-            given = json.dumps(uuid if isinstance(uuid, str) else None)
-            said = f'{{"uuid": {given}, "dataRow": {"null" if key is None else texts[key]}, "status": '
+            said = f'{{"uuid": {json.dumps(uuid)}, "dataRow": {"null" if key is None else texts[key]}, "status": '
             if faults is None:
                 statuses.append(f'{said}"SUCCESS", "errors": []}}\n'.encode())
             else:
@@ -283,21 +297,24 @@ def _said(text: bytes) -> Any:
         return None
 
 
-def _key_of(line: Any) -> tuple[str, str] | None:
-    """Kind and value of the data row that a line is about."""
-    row = line.get("dataRow") if isinstance(line, Mapping) else None
-    if not isinstance(row, Mapping) or len(row) != 1:
-        return None
-    ((kind, value),) = row.items()
-    return (kind, value) if kind in _KINDS and isinstance(value, str) else None
+def _named(line: Any) -> tuple[str | None, tuple[str, str] | None]:
+    """The uuid of a line, and kind and value of the data row that it is about."""
+    if not isinstance(line, Mapping):
+        return None, None
+    uuid, row = line.get("uuid"), line.get("dataRow")
+    key = None
+    if isinstance(row, Mapping) and len(row) == 1:
+        ((kind, value),) = row.items()
+        key = (kind, value) if kind in _KINDS and isinstance(value, str) else None
+    return uuid if isinstance(uuid, str) else None, key
 
 
 def input_lines(store: Store, import_: Import) -> Iterator[bytes]:
     """The lines of an import as ASCII JSON, some at a time; what is no JSON is told as a text."""
     with (store.files / import_.file).open("rb") as stream:
-        end = 0
-        while (part := read_part(stream, end)).lines:
-            end = part.end
+        part = Part([], 0, is_last=False)
+        while not part.is_last:
+            part = read_part(stream, part.end)
             yield b"".join(map(_as_json, part.lines))
 
 

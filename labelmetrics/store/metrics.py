@@ -21,7 +21,15 @@ from labelmetrics.kernels.batch import Ints
 from labelmetrics.store import schema
 from labelmetrics.store.packing import Form, pack, unpack
 
-__all__ = ["MetricBlock", "MetricKey", "count_metrics", "metric_blocks", "metric_keys", "upsert_metrics"]
+__all__ = [
+    "MetricBlock",
+    "MetricKey",
+    "count_metrics",
+    "form_numbers",
+    "metric_blocks",
+    "metric_keys",
+    "upsert_metrics",
+]
 
 AT_ONCE = 200_000
 """Numbers of data rows whose values are joined at once: a text of the database holds a billion bytes."""
@@ -114,11 +122,7 @@ def upsert_metrics(
     order = order[~same]
     form_of = numbers[form].tolist() if len(values) else []
     key_of, row_of = key.tolist(), rows.tolist()
-    names = ("metric_key", "data_row", "form", "value", "uuid", "import")
-    written = [
-        dict(zip(names, (key_of[n], row_of[n], form_of[n], content[n], uuids[n], import_), strict=True))
-        for n in order.tolist()
-    ]
+    written = [(key_of[n], row_of[n], form_of[n], content[n], uuids[n], import_) for n in order.tolist()]
     twice += [int(order[place]) for place in _write(connection, written)]
     return refused | {index: _twice(values, index) for index in twice}
 
@@ -132,12 +136,12 @@ def _twice(values: MetricValues, index: int) -> Fault:
     )
 
 
-def _write(connection: Connection, rows: Sequence[dict[str, Any]]) -> set[int]:
+def _write(connection: Connection, rows: list[tuple[Any, ...]]) -> set[int]:
     """Write metrics; those whose key an earlier part of the same import has are left as they are, and named."""
     if not rows:
         return set()
     attempt = connection.begin_nested()
-    if connection.execute(_UPSERT, rows).rowcount == len(rows):
+    if _upsert(connection, rows) == len(rows):
         attempt.commit()
         return set()
     attempt.rollback()
@@ -147,11 +151,23 @@ def _write(connection: Connection, rows: Sequence[dict[str, Any]]) -> set[int]:
         columns.data_row == bindparam("data_row"),
         columns["import"] == bindparam("import"),
     )
-    before = {place for place, row in enumerate(rows) if connection.execute(query, row).first() is not None}
-    others = [row for place, row in enumerate(rows) if place not in before]
-    if others:
-        connection.execute(_UPSERT, others)
+    before = set()
+    for place, row in enumerate(rows):
+        named = dict(zip(_COLUMNS, row, strict=True))
+        if connection.execute(query, {name: named[name] for name in ("metric_key", "data_row", "import")}).first():
+            before.add(place)
+    _upsert(connection, [row for place, row in enumerate(rows) if place not in before])
     return before
+
+
+def _upsert(connection: Connection, rows: list[tuple[Any, ...]]) -> int:
+    """Write rows, given in the order of the columns, and say how many were written."""
+    if not rows:
+        return 0
+    # Compiled here once: for each row, the general way takes longer than the database itself.
+    compiled = _UPSERT.compile(dialect=connection.dialect, column_keys=list(_COLUMNS))
+    assert list(compiled.positiontup or ()) == list(_COLUMNS)
+    return connection.exec_driver_sql(str(compiled), rows).rowcount
 
 
 def _keys(connection: Connection, run: int, values: MetricValues, refused: dict[int, Fault]) -> Ints:
@@ -161,7 +177,8 @@ def _keys(connection: Connection, run: int, values: MetricValues, refused: dict[
     known = {(key.name, key.feature, key.subclass): key.number for key in there}
     methods = {key.name: key.aggregation for key in there}
     numbers = np.full(len(values.shapes), -1, np.int64)
-    for code, shape in enumerate(values.shapes):
+    for code in np.unique(values.shape).tolist():
+        shape = values.shapes[code]
         method = methods.setdefault(shape.name, shape.aggregation)
         if method != shape.aggregation:
             members = np.flatnonzero(values.shape == code).tolist()
@@ -185,19 +202,22 @@ def _unlike(values: MetricValues, index: int, shape: MetricShape, method: str) -
     )
 
 
+def form_numbers(connection: Connection) -> dict[Form, int]:
+    """Numbers of all forms."""
+    rows = connection.execute(select(schema.metric_form))
+    return {Form(row.aggregation, row._mapping["keys"], row.dtype): row.number for row in rows}
+
+
 def _forms(connection: Connection, forms: Sequence[Form]) -> list[int]:
-    columns = schema.metric_form.c
-    found = []
+    known = form_numbers(connection)
     for form in forms:
-        query = select(columns.number).where(*(columns[name] == value for name, value in form._asdict().items()))
-        number = connection.execute(query).scalar()
-        if number is None:
-            statement = insert(schema.metric_form).values(**form._asdict()).returning(columns.number)
-            number = connection.execute(statement).scalar_one()
-        found.append(number)
-    return found
+        if form not in known:
+            statement = insert(schema.metric_form).values(**form._asdict()).returning(schema.metric_form.c.number)
+            known[form] = connection.execute(statement).scalar_one()
+    return [known[form] for form in forms]
 
 
+_COLUMNS = ("metric_key", "data_row", "form", "value", "uuid", "import")
 _INSERT = sqlite.insert(schema.metric)
 _UPSERT = _INSERT.on_conflict_do_update(
     index_elements=["metric_key", "data_row"],
@@ -207,52 +227,48 @@ _UPSERT = _INSERT.on_conflict_do_update(
 )
 
 
-def metric_blocks(connection: Connection, run: int, keys: Sequence[MetricKey] | None = None) -> Iterator[MetricBlock]:
-    """Metrics of a run, those of one key and form together.
+def forms_of_keys(connection: Connection, keys: Sequence[MetricKey]) -> dict[int, list[Form]]:
+    """Forms that the metrics of each key have, by the number of the key."""
+    columns = schema.metric.c
+    forms = {number: form for form, number in form_numbers(connection).items()}
+    query = select(columns.metric_key, columns.form).where(columns.metric_key.in_([key.number for key in keys]))
+    found: dict[int, list[Form]] = {}
+    for row in connection.execute(query.distinct()):
+        found.setdefault(row.metric_key, []).append(forms[row.form])
+    return found
+
+
+def metric_blocks(connection: Connection, keys: Sequence[MetricKey]) -> Iterator[MetricBlock]:
+    """Metrics of some keys, those of one key and form together.
 
     Parameters
     ----------
     connection : sqlalchemy.Connection
         A transaction.
-    run : int
-        Number of the run.
-    keys : sequence of MetricKey, optional
-        What the metrics are about; all unless given.
+    keys : sequence of MetricKey
+        What the metrics are about.
 
     Yields
     ------
     MetricBlock
-        By key, by stretches of data rows, and by form.
+        By key, by form, and by stretches of data rows.
     """
     columns = schema.metric.c
-    forms = {
-        row.number: Form(row.aggregation, row._mapping["keys"], row.dtype)
-        for row in connection.execute(select(schema.metric_form))
-    }
-    for key in metric_keys(connection, run) if keys is None else keys:
+    numbers, used = form_numbers(connection), forms_of_keys(connection, keys)
+    for key in keys:
         here = columns.metric_key == key.number
-        bounds = connection.execute(select(func.min(columns.data_row), func.max(columns.data_row)).where(here)).one()
-        if bounds[0] is None:
-            continue
-        for start in range(bounds[0], bounds[1] + 1, AT_ONCE):
-            part = here & (columns.data_row >= start) & (columns.data_row < start + AT_ONCE)
-            least, most = connection.execute(select(func.min(columns.form), func.max(columns.form)).where(part)).one()
-            if least is None:
-                continue
-            several = least != most
-            numbers = (
-                connection.execute(select(columns.form).where(part).distinct().order_by(columns.form)).scalars().all()
-                if several
-                else [least]
-            )
-            for number in numbers:
-                row = connection.execute(_joined(part & (columns.form == number) if several else part)).one()
-                yield MetricBlock(
-                    key=key,
-                    form=forms[number],
-                    data_row=np.fromstring(row[0], np.int64, sep=","),
-                    numbers=unpack(row[1], forms[number]),
-                )
+        least, most = connection.execute(
+            select(func.min(columns.data_row), func.max(columns.data_row)).where(here)
+        ).one()
+        for form in used.get(key.number, ()):
+            # Where all metrics of a key have one form, nothing has to be looked at to tell them apart.
+            of_form = here if len(used[key.number]) == 1 else here & (columns.form == numbers[form])
+            for start in range(least, most + 1, AT_ONCE):
+                part = of_form & (columns.data_row >= start) & (columns.data_row < start + AT_ONCE)
+                rows, content = connection.execute(_joined(part)).one()
+                if rows is not None:
+                    data_row = np.fromstring(rows, np.int64, sep=",")
+                    yield MetricBlock(key=key, form=form, data_row=data_row, numbers=unpack(content, form))
 
 
 def _joined(where: Any) -> Any:

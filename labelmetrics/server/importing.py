@@ -1,0 +1,186 @@
+"""The process that works through imports, and evaluates runs that hold both sides, beside the server.
+
+It shares nothing with the server but the store: what is to be done stands there, and what is done is committed part by
+part. Killed at any moment, it goes on from there when it is started again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import multiprocessing as mp
+import os
+import signal
+import threading
+import time
+from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+
+from labelmetrics.errors import LabelmetricsError
+from labelmetrics.store import Store, imports
+from labelmetrics.store.evaluations import evaluate_run, run_to_evaluate
+from labelmetrics.store.importing import read_part, take_part
+from labelmetrics.store.imports import Import
+
+__all__ = ["Importer", "work"]
+
+log = logging.getLogger(__name__)
+
+LOOK = 5.0
+"""Seconds after which the process looks for work by itself."""
+BREATH = 0.002
+"""Seconds between two parts, in which others may write."""
+
+
+class Importer:
+    """Works through the imports of a store in a process of its own.
+
+    Parameters
+    ----------
+    folder : Path
+        The folder of the store.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._context = mp.get_context("spawn")
+        self._process: BaseProcess | None = None
+        self._wake: Connection | None = None
+        self._watch: threading.Thread | None = None
+        self._stopping = threading.Event()
+        self._lock = threading.Lock()
+
+    def start(self) -> None:
+        """Start the process; it is started again whenever it ends before it is stopped."""
+        self._stopping.clear()
+        self._begin()
+        self._watch = threading.Thread(target=self._keep_alive, daemon=True)
+        self._watch.start()
+
+    def wake(self) -> None:
+        """Say that there is something to do."""
+        with self._lock, contextlib.suppress(OSError):
+            if self._wake is not None:
+                self._wake.send_bytes(b"1")
+
+    def stop(self) -> None:
+        """End the process when the part it works on is committed."""
+        self._stopping.set()
+        with self._lock:
+            if self._wake is not None:
+                self._wake.close()
+                self._wake = None
+        if self._process is not None:
+            self._process.join(30)
+            if self._process.is_alive():
+                self._process.kill()
+                self._process.join()
+
+    def _begin(self) -> None:
+        listen, wake = self._context.Pipe(duplex=False)
+        with self._lock:
+            self._process = self._context.Process(target=work, args=(self.folder, listen), daemon=True)
+            self._process.start()
+            self._wake = wake
+        listen.close()
+
+    def _keep_alive(self) -> None:
+        while not self._stopping.is_set():
+            process = self._process
+            assert process is not None
+            process.join(0.5)
+            if process.exitcode is not None and not self._stopping.wait(0.5):
+                log.warning("the import process ended by %s and is started again", process.exitcode)
+                self._begin()
+
+
+def work(folder: Path, wake: Connection | None = None) -> None:
+    """Work through what is to be done, until the other end of ``wake`` is closed; without it, until nothing is left.
+
+    Parameters
+    ----------
+    folder : Path
+        The folder of the store.
+    wake : Connection, optional
+        Tells that there is something new.
+    """
+    if wake is not None:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the server's: it stops this process in its time
+    with Store.open(folder) as store:
+        worker = _Worker(store, wake)
+        while worker.step() or worker.wait():
+            pass
+
+
+class _Worker:
+    def __init__(self, store: Store, wake: Connection | None) -> None:
+        from labelmetrics.formats.metric_lines import MetricReader
+
+        self.store, self.wake = store, wake
+        self.reader = MetricReader()
+        self.parent = os.getppid()
+
+    def step(self) -> bool:
+        """Do one thing, and say whether there was one and it may go on."""
+        if self._is_over():
+            return False
+        with self.store.read() as connection:
+            import_ = imports.running(connection)
+            run_id = run_to_evaluate(connection) if import_ is None else None
+        if import_ is not None:
+            self._import(import_)
+        elif run_id is not None:
+            self._evaluate(run_id)
+        else:
+            return False
+        return True
+
+    def wait(self) -> bool:
+        """Wait until there may be something to do; ``False`` when it is over."""
+        if self.wake is None:
+            return False
+        try:
+            if self.wake.poll(LOOK):
+                while self.wake.poll():
+                    self.wake.recv_bytes()
+        except (EOFError, OSError):
+            return False
+        return not self._is_over()
+
+    def _is_over(self) -> bool:
+        """Whether the server has closed its end, or is gone."""
+        if self.wake is None:
+            return False
+        if os.getppid() != self.parent:
+            return True
+        try:
+            while self.wake.poll():
+                self.wake.recv_bytes()
+        except (EOFError, OSError):
+            return True
+        return False
+
+    def _import(self, import_: Import) -> None:
+        try:
+            with (self.store.files / import_.file).open("rb") as stream:
+                part = read_part(stream, import_.bytes_done)
+        except OSError as error:
+            with self.store.write() as connection:
+                imports.fail(connection, import_, f"its file cannot be read: {error.strerror}")
+            return
+        with self.store.write() as connection:
+            now = imports.by_id(connection, import_.id)
+            if now is None:
+                return  # its run was deleted meanwhile
+            if part.lines:
+                take_part(connection, now, part, reader=self.reader)
+            if part.is_last:
+                imports.finish(connection, now)
+        time.sleep(BREATH)
+
+    def _evaluate(self, run_id: str) -> None:
+        try:
+            evaluate_run(self.store, run_id)
+        except LabelmetricsError as error:  # the run was deleted meanwhile
+            log.warning("run %s could not be evaluated: %s", run_id, error)
