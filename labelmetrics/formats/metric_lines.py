@@ -230,7 +230,7 @@ class About(NamedTuple):
 _BEGINNING = re.compile(
     rb'\{(?:"uuid": ?"([^"\\\x00-\x1f]*)", ?)?"dataRow": ?\{"(id|globalKey)": ?"([^"\\\x00-\x1f]+)"\}, ?'
 )
-_VALUE = re.compile(rb'"metricValue": ?')
+_VALUE = b'"metricValue":'
 _ENDS = {ord("{"): b"}", ord("["): b"]"}
 _ONLY_ONCE = (b'"uuid"', b'"dataRow"', b'"metricValue"')
 VALUES_KEPT = 50_000
@@ -307,16 +307,20 @@ class MetricReader:
             What it names; ``None`` where the line is not written as most are, and has not been added: read it, and
             :meth:`add` what it says.
         """
-        beginning, name = _BEGINNING.match(text), _VALUE.search(text)
-        if beginning is None or name is None or not beginning.end() <= name.start() or name.end() == len(text):
+        beginning = _BEGINNING.match(text)
+        if beginning is None:
             return None
-        start = name.end()
+        middle = beginning.end()
+        name = text.find(_VALUE, middle)
+        start = name + len(_VALUE) + (text[name + len(_VALUE) : name + len(_VALUE) + 1] == b" ")
+        if name < 0 or start >= len(text):
+            return None
         closing = _ENDS.get(text[start])
-        end = text.find(b"," if closing is None else closing, start) + (closing is not None)
+        end = text.find(b",", start) if closing is None else text.find(closing, start) + 1
         if end <= start:
             return None
         value = text[start:end]
-        around = text[beginning.end() : name.start()], text[end:]
+        around = text[middle:name], text[end:]
         uuid, kind, key = beginning.groups()
         try:
             about = About(None if uuid is None else uuid.decode(), kind.decode(), key.decode())
@@ -326,7 +330,8 @@ class MetricReader:
         shape = None if known is None else self._around.get((*around, known.sort))
         if known is None or shape is None:
             return about if self._learn(text, file, number, around, value) else None
-        self._row.append(self._rows.setdefault(about[1:], len(self._rows)))
+        rows = self._rows
+        self._row.append(rows.setdefault((about.kind, about.value), len(rows)))
         self._shape.append(shape)
         if known.is_matrix:
             self._offset.append(len(self._counts) // 4)
