@@ -56,6 +56,9 @@ class Values:
     @classmethod
     def concat(cls, parts: Sequence[Values]) -> Values:
         """All parts of one kind, one below the other."""
+        parts = [part for part in parts if len(part)] or parts[:1]
+        if len(parts) == 1:
+            return parts[0]
         return cls(np.concatenate([part.key for part in parts]), np.concatenate([part.value for part in parts]))
 
 
@@ -276,7 +279,7 @@ def combine(values: Values, key: Ints, methods: Ints) -> Combined:
             np.add.reduceat(value.astype(np.float64), starts, axis=0).max() >= 2**62
         ):
             raise InputError("the counts of a metric add up to more than a number can hold")
-        made = np.add.reduceat(value, starts, axis=0)
+        made = np.add.reduceat(value, starts, axis=0, dtype=np.int64)
     else:
         made = _combined(value, starts, methods[new[:, NAME]])
     return Combined(Values(new, made), order, starts)

@@ -123,6 +123,7 @@ def upsert_metrics(
     form_of = numbers[form].tolist() if len(values) else []
     key_of, row_of = key.tolist(), rows.tolist()
     written = [(key_of[n], row_of[n], form_of[n], content[n], uuids[n], import_) for n in order.tolist()]
+    _note_forms(connection, written)
     twice += [int(order[place]) for place in _write(connection, written)]
     return refused | {index: _twice(values, index) for index in twice}
 
@@ -228,14 +229,21 @@ _UPSERT = _INSERT.on_conflict_do_update(
 
 
 def forms_of_keys(connection: Connection, keys: Sequence[MetricKey]) -> dict[int, list[Form]]:
-    """Forms that the metrics of each key have, by the number of the key."""
-    columns = schema.metric.c
+    """Forms that the metrics of each key have or had, by the number of the key."""
+    columns = schema.metric_key_form.c
     forms = {number: form for form, number in form_numbers(connection).items()}
     query = select(columns.metric_key, columns.form).where(columns.metric_key.in_([key.number for key in keys]))
     found: dict[int, list[Form]] = {}
-    for row in connection.execute(query.distinct()):
+    for row in connection.execute(query.order_by(columns.metric_key, columns.form)):
         found.setdefault(row.metric_key, []).append(forms[row.form])
     return found
+
+
+def _note_forms(connection: Connection, rows: list[tuple[Any, ...]]) -> None:
+    """Note the forms of the keys of rows that are to be written."""
+    pairs = [{"metric_key": key, "form": form} for key, form in sorted({(row[0], row[2]) for row in rows})]
+    if pairs:
+        connection.execute(sqlite.insert(schema.metric_key_form).on_conflict_do_nothing(), pairs)
 
 
 def metric_blocks(connection: Connection, keys: Sequence[MetricKey]) -> Iterator[MetricBlock]:
@@ -263,7 +271,7 @@ def metric_blocks(connection: Connection, keys: Sequence[MetricKey]) -> Iterator
         for form in used.get(key.number, ()):
             # Where all metrics of a key have one form, nothing has to be looked at to tell them apart.
             of_form = here if len(used[key.number]) == 1 else here & (columns.form == numbers[form])
-            for start in range(least, most + 1, AT_ONCE):
+            for start in range(least or 0, (most or 0) + 1, AT_ONCE):
                 part = of_form & (columns.data_row >= start) & (columns.data_row < start + AT_ONCE)
                 rows, content = connection.execute(_joined(part)).one()
                 if rows is not None:

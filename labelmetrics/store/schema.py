@@ -206,6 +206,15 @@ metric_form = Table(
 )
 """What the numbers of a metric mean: its aggregation, its confidence keys (JSON), and how numbers are packed."""
 
+metric_key_form = Table(
+    "metric_key_form",
+    metadata,
+    _in("metric_key", "metric_key", primary_key=True),
+    Column("form", Integer, primary_key=True),
+    sqlite_with_rowid=False,
+)
+"""Forms that the metrics of a key have or had: where it is one, none of them has to be looked at to know it."""
+
 metric = Table(
     "metric",
     metadata,

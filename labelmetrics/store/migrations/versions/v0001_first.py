@@ -237,3 +237,13 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("metric_key", "data_row", name=op.f("pk_metric")),
         sqlite_with_rowid=False,
     )
+    op.create_table(
+        "metric_key_form",
+        sa.Column("metric_key", LONG, nullable=False),
+        sa.Column("form", sa.Integer(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["metric_key"], ["metric_key.number"], name=op.f("fk_metric_key_form_metric_key"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("metric_key", "form", name=op.f("pk_metric_key_form")),
+        sqlite_with_rowid=False,
+    )
