@@ -167,6 +167,7 @@ def _engine(path: Path) -> Engine:
             "foreign_keys = ON",
             "temp_store = MEMORY",
             "cache_size = -16384",
+            "mmap_size = 1073741824",
         ):
             connection.execute(f"PRAGMA {pragma}")
 
