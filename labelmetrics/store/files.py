@@ -12,7 +12,7 @@ from labelmetrics.errors import NotFoundError
 from labelmetrics.store import schema
 from labelmetrics.store.ids import new_id, new_token, now, time_of
 
-__all__ = ["StoredFile", "Task", "add_file", "create_task", "file_of", "task_of", "update_task"]
+__all__ = ["StoredFile", "Task", "add_file", "create_task", "fail_unfinished", "file_of", "task_of", "update_task"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,6 +139,14 @@ def update_task(connection: Connection, id: str, **values: Any) -> Task:
     """
     connection.execute(update(schema.task).where(schema.task.c.id == id).values(updated_at=now(), **values))
     return _known(connection, id)
+
+
+def fail_unfinished(connection: Connection) -> int:
+    """Note that tasks which are in progress came to nothing, and say how many they were."""
+    columns = schema.task.c
+    unfinished = update(schema.task).where(columns.status == "IN_PROGRESS")
+    ended = {"status": "FAILED", "errors": {"message": "the server was stopped meanwhile"}, "updated_at": now()}
+    return connection.execute(unfinished.values(ended)).rowcount
 
 
 def _known(connection: Connection, id: str) -> Task:
