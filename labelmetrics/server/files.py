@@ -16,6 +16,7 @@ from labelmetrics.server.refusals import Refusal
 from labelmetrics.server.streams import NDJSON, stream
 from labelmetrics.store import imports
 from labelmetrics.store.files import file_of
+from labelmetrics.store.importing import input_lines
 
 __all__ = ["send_file"]
 
@@ -56,7 +57,7 @@ def _find(context: Context, token: str, asked: tuple[int, int | None]) -> Found:
     if part is not None:
         found, which = part
         if which == "input":
-            return Found(imports.inputs(context.store, found))
+            return Found(input_lines(context.store, found))
         if found.state != "RUNNING":
             return Found(_statuses(context, found, only_failures=which == "error"))
     elif file is not None:

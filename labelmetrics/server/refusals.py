@@ -22,6 +22,7 @@ from labelmetrics.errors import (
     SettingError,
     StoreError,
 )
+from labelmetrics.server.rendering import render
 
 __all__ = ["GRAPHQL_PATHS", "Refusal", "as_refusal", "graphql_error", "refuse"]
 
@@ -124,8 +125,6 @@ def refuse(scope: Scope, refusal: Refusal) -> Response:
         body = {"errors": [graphql_error(refusal)], "data": None}
         return _json(body, status, refusal.headers)
     if _wants_page(scope):
-        from labelmetrics.server.templates import render
-
         page = render(
             "refused.html",
             title=HTTPStatus(refusal.status).phrase,

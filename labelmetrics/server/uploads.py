@@ -7,6 +7,7 @@ import os
 import secrets
 from contextlib import suppress
 from pathlib import Path
+from typing import BinaryIO
 
 from anyio import CapacityLimiter, to_thread
 
@@ -62,6 +63,11 @@ class Upload:
     async def close(self, limiter: CapacityLimiter | None = None) -> None:
         """Make sure that all of it is on the disk."""
         await to_thread.run_sync(self._close, limiter=limiter)
+
+    def open(self) -> BinaryIO:
+        """Read what was written."""
+        assert self._path is not None
+        return self._path.open("rb")
 
     def keep(self) -> str:
         """Keep the file, and say its name within the store's folder of files.

@@ -24,6 +24,7 @@ __all__ = [
     "RowSpec",
     "RunDataRow",
     "assign",
+    "count_newer_rows",
     "count_run_rows",
     "create_dataset",
     "data_row",
@@ -275,6 +276,16 @@ def _upsert(
     else:
         connection.execute(update(schema.data_row).where(columns.id == there).values(updated_at=moment, **values))
     return there
+
+
+def newest_row(connection: Connection) -> int:
+    """Number of the data row that was made last; 0 where there is none."""
+    return connection.execute(select(func.max(schema.data_row.c.number))).scalar() or 0
+
+
+def count_newer_rows(connection: Connection, number: int) -> int:
+    """How many data rows were made after one."""
+    return connection.execute(select(func.count()).where(schema.data_row.c.number > number)).scalar_one()
 
 
 def data_row(connection: Connection, id: str) -> DataRow | None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from sqlalchemy import Connection, Row, Select, insert, select, update
+from sqlalchemy import Connection, Row, Select, func, insert, select, update
 
 from labelmetrics.errors import NameTakenError
 from labelmetrics.store import schema
@@ -20,6 +20,7 @@ __all__ = [
     "add_part",
     "by_id",
     "by_token",
+    "count_imports",
     "create",
     "fail",
     "find",
@@ -193,6 +194,13 @@ def imports(connection: Connection, run_id: str, *, skip: int = 0, first: int = 
     """Imports of a run, the newest first."""
     query = _imports().where(schema.run.c.id == run_id).order_by(schema.import_.c.number.desc())
     return [_import(row) for row in connection.execute(query.offset(skip).limit(first))]
+
+
+def count_imports(connection: Connection, run_id: str) -> int:
+    """How many imports a run has."""
+    joined = schema.import_.join(schema.run, schema.import_.c.run == schema.run.c.number)
+    query = select(func.count()).select_from(joined).where(schema.run.c.id == run_id)
+    return connection.execute(query).scalar_one()
 
 
 def running(connection: Connection) -> Import | None:

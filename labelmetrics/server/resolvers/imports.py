@@ -22,6 +22,8 @@ __all__ = ["BOUND", "upload_of"]
 query, mutation, import_type = QueryType(), MutationType(), ObjectType("MEAPredictionImport")
 BOUND = (query, mutation, import_type)
 
+import_type.set_field("modelRunId", lambda found, _: found.run_id)
+
 
 @mutation.field("createModelErrorAnalysisPredictionImport")
 def create(_: Any, info: GraphQLResolveInfo, data: dict[str, Any]) -> Import:

@@ -23,9 +23,6 @@ query, mutation, task_type = QueryType(), MutationType(), ObjectType("Task")
 BOUND = (query, mutation, task_type)
 
 UPSERT, EXPORT = "adv-upsert-data-rows", "export-data-rows"
-WAIT = 20.0
-"""Seconds that a client waits for a task before it asks how far it is, every other second."""
-
 # The client takes both for URLs; it asks for them in other ways.
 task_type.set_field("result", lambda task, _: None)
 task_type.set_field("errors", lambda task, _: None)
@@ -50,7 +47,7 @@ def keep_file(
 @mutation.field("upsertDataRows")
 def upsert_rows(_: Any, info: GraphQLResolveInfo, data: dict[str, Any]) -> Task:
     context = context_of(info)
-    return context.jobs.do(UPSERT, partial(upsert, context.store, data["manifest_uri"]), wait=WAIT)
+    return context.jobs.do(UPSERT, partial(upsert, context.store, data["manifest_uri"]), wait=context.settings.import_wait)
 
 
 @query.field("successesfulDataRowImports")
@@ -98,7 +95,7 @@ def export(_: Any, info: GraphQLResolveInfo, input: dict[str, Any]) -> dict[str,
             raise NotFoundError("model run", run_id)
     with_predictions = bool((input.get("params") or {}).get("include_predictions"))
     work = partial(write_export, context.store, run_id, include_predictions=with_predictions)
-    made = context.jobs.do(EXPORT, work, name=input.get("task_name"), wait=WAIT)
+    made = context.jobs.do(EXPORT, work, name=input.get("task_name"), wait=context.settings.import_wait)
     return {"task_id": made.id, "is_streamable": True}
 
 

@@ -1,0 +1,98 @@
+"""The application: routes, what stands before them, and how errors are told."""
+
+from __future__ import annotations
+
+from anyio import CapacityLimiter, to_thread
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from labelmetrics.errors import LabelmetricsError
+from labelmetrics.server.account import account_of
+from labelmetrics.server.api.endpoints import ROUTES as API
+from labelmetrics.server.context import Context, Worker
+from labelmetrics.server.files import send_file
+from labelmetrics.server.graphql import graphql, make_schema
+from labelmetrics.server.jobs import Jobs
+from labelmetrics.server.keys import KeyCheck, ensure_key
+from labelmetrics.server.pages import ROUTES as PAGES
+from labelmetrics.server.refusals import GRAPHQL_PATHS, Refusal, as_refusal, refuse
+from labelmetrics.server.security import AccessLog, Guard
+from labelmetrics.server.settings import Settings
+from labelmetrics.server.uploads import clear_incoming
+from labelmetrics.store import Store
+
+__all__ = ["make_app"]
+
+READERS, UPLOADERS = 16, 64
+"""Threads that answer requests, and that take uploads, which mostly wait."""
+
+
+def make_app(store: Store, importer: Worker, settings: Settings | None = None) -> Starlette:
+    """The application of a store.
+
+    Parameters
+    ----------
+    store : Store
+        The database; its key is made if it has none.
+    importer : Worker
+        What works through imports; it is woken when there is one.
+    settings : Settings, optional
+        Limits, and names that the server answers to.
+    """
+    settings = settings or Settings()
+    ensure_key(store)
+    clear_incoming(store)
+    app = Starlette(
+        routes=[
+            *(Route(path, graphql, methods=["POST"]) for path in GRAPHQL_PATHS),
+            Route("/files/{token}", send_file, methods=["GET"]),
+            Route("/healthz", _health, methods=["GET"]),
+            *API,
+            *PAGES,
+        ],
+        middleware=[
+            Middleware(AccessLog),
+            Middleware(Guard, keys=KeyCheck(store), allow_hosts=settings.allow_hosts),
+        ],
+        # Two entries, since Starlette looks at the one for Exception outside of everything else.
+        exception_handlers={HTTPException: _told, LabelmetricsError: _told, Exception: _told},
+    )
+    app.router.redirect_slashes = False
+    app.state.context = Context(
+        store=store,
+        importer=importer,
+        jobs=Jobs(store),
+        account=account_of(store),
+        settings=settings,
+        schema=make_schema(),
+        readers=CapacityLimiter(READERS),
+        uploaders=CapacityLimiter(UPLOADERS),
+    )
+    return app
+
+
+async def _health(request: Request) -> Response:
+    return Response(b'{"status": "ok"}', media_type="application/json")
+
+
+async def _told(request: Request, error: Exception) -> Response:
+    if isinstance(error, HTTPException):
+        error = _of_http(request, error)
+    if not isinstance(error, LabelmetricsError):
+        # Writing the traceback may take a while.
+        return refuse(request.scope, await to_thread.run_sync(as_refusal, error))
+    return refuse(request.scope, as_refusal(error))
+
+
+def _of_http(request: Request, error: HTTPException) -> Refusal:
+    headers = dict(error.headers or {})
+    if error.status_code == 405:
+        message = f"{request.method} is not possible here; {headers.get('Allow', 'nothing')} is"
+        return Refusal("OPERATION_NOT_ALLOWED", message, headers=headers)
+    if error.status_code == 404:
+        return Refusal("RESOURCE_NOT_FOUND", "there is nothing at this address")
+    return Refusal("MALFORMED_REQUEST", str(error.detail), status=error.status_code, headers=headers)

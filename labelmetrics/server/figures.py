@@ -1,0 +1,124 @@
+"""What a run holds, in numbers: for the JSON API and the pages."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from sqlalchemy import Connection
+
+from labelmetrics.rollup_table import RollupRow
+from labelmetrics.store import Store, data_rows, imports
+from labelmetrics.store.aggregates import aggregate_run
+from labelmetrics.store.annotations import count_annotations
+from labelmetrics.store.evaluations import StoredEvaluation, evaluation
+from labelmetrics.store.metrics import count_metrics
+from labelmetrics.store.models import run_number
+
+__all__ = ["Counts", "MetricTable", "confidence_keys", "counts_of", "evaluation_of", "headline", "tables"]
+
+
+class Counts(NamedTuple):
+    """How much a run holds."""
+
+    data_rows: int
+    metrics: int
+    ground_truths: int
+    predictions: int
+    imports: int
+
+
+def counts_of(connection: Connection, run_id: str) -> Counts:
+    """How much a run holds."""
+    number = run_number(connection, run_id)
+    sides = count_annotations(connection, number)
+    return Counts(
+        data_rows.count_run_rows(connection, run_id),
+        count_metrics(connection, number),
+        sides["ground_truth"],
+        sides["prediction"],
+        imports.count_imports(connection, run_id),
+    )
+
+
+def evaluation_of(connection: Connection, run_id: str) -> StoredEvaluation | None:
+    """The evaluation that the server keeps of a run."""
+    return evaluation(connection, run_id)
+
+
+# ---- tables of pages
+
+SHOWN = 500
+"""Rows of a table; a browser can show more, and nobody reads them."""
+
+COUNTED = ("TP", "FP", "TN", "FN", "precision", "recall", "F1", "n")
+PLAIN = ("value", "n")
+
+
+class Line(NamedTuple):
+    """A row of a table: its feature, subclass and figures; that of all features is the whole one."""
+
+    feature: str
+    subclass: str | None
+    figures: tuple[Any, ...]
+    is_whole: bool
+
+
+class MetricTable(NamedTuple):
+    """Values of one metric, put together over the run."""
+
+    name: str
+    aggregation: str
+    headings: tuple[str, ...]
+    has_subclasses: bool
+    rows: list[Line]
+    left_out: int
+
+
+def confidence_keys(connection: Connection, run_id: str) -> list[float]:
+    """The confidence keys of a run's metrics, of all together."""
+    return []
+
+
+def tables(store: Store, run_id: str, confidence: float | None) -> list[MetricTable]:
+    """What the metrics of a run come to, a table for each.
+
+    Raises
+    ------
+    SettingError
+        The confidence is no key of the metrics.
+    """
+    by_name: dict[str | None, list[RollupRow]] = {}
+    for row in aggregate_run(store, run_id, confidence=confidence):
+        by_name.setdefault(row.metric_name, []).append(row)
+    return [_table(name, rows) for name, rows in by_name.items()]
+
+
+def _table(name: str | None, rows: list[RollupRow]) -> MetricTable:
+    is_counted = rows[0].counts is not None
+    lines = [
+        Line(
+            row.feature_name if row.feature_name is not None else "all features",
+            row.subclass_name,
+            (*row.counts, row.precision, row.recall, row.f1, row.data_rows) if row.counts else (row.value, row.data_rows),
+            row.feature_name is None,
+        )
+        for row in rows
+    ]
+    return MetricTable(
+        name or "(no name)",
+        rows[0].aggregation.replace("_", " ").lower(),
+        COUNTED if is_counted else PLAIN,
+        any(line.subclass is not None for line in lines),
+        lines[:SHOWN],
+        max(0, len(lines) - SHOWN),
+    )
+
+
+def headline(store: Store, run_id: str) -> list[tuple[str, float | None]]:
+    """A few figures of a run as a whole."""
+    found = []
+    for row in aggregate_run(store, run_id):
+        if row.feature_name is None:
+            name = row.metric_name or "(no name)"
+            found.append((name, row.value) if row.counts is None else (f"{name} F1", row.f1))
+    return found[:4]

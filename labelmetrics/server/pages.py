@@ -1,0 +1,137 @@
+"""The pages: models and runs, and one run. Plain HTML, no scripts."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from importlib.resources import files
+from typing import Any
+
+from anyio import to_thread
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Route
+
+from labelmetrics.errors import NotFoundError, SettingError
+from labelmetrics.server import figures
+from labelmetrics.server.context import Context, context_of
+from labelmetrics.server.keys import KeyCheck
+from labelmetrics.server.refusals import Refusal
+from labelmetrics.server.rendering import render
+from labelmetrics.server.security import cookie_name
+from labelmetrics.store import data_rows, imports, models
+
+__all__ = ["ROUTES"]
+
+PAGE = 50
+"""Runs of one page of the list."""
+
+
+def _page(make: Callable[[Context, Request], str]) -> Callable[[Request], Awaitable[Response]]:
+    async def endpoint(request: Request) -> Response:
+        context = context_of(request)
+        text = await to_thread.run_sync(make, context, request, limiter=context.readers)
+        return Response(text, media_type="text/html")
+
+    return endpoint
+
+
+async def _home(request: Request) -> Response:
+    if "key" not in request.query_params:
+        return await _page(_list)(request)
+    keys = KeyCheck(context_of(request).store)
+    await to_thread.run_sync(keys.refresh)
+    if not keys.is_key(request.query_params["key"]):
+        raise Refusal("AUTHENTICATION_ERROR", "this key is not that of the server: 'labelmetrics key show' prints it")
+    answer = RedirectResponse("/", 303)
+    answer.set_cookie(
+        cookie_name(request.scope), keys.cookie(), max_age=30 * 86400, httponly=True, samesite="strict"
+    )
+    return answer
+
+
+def _list(context: Context, request: Request) -> str:
+    number = _number(request)
+    with context.store.read() as connection:
+        runs = models.runs(connection, skip=(number - 1) * PAGE, first=PAGE + 1)
+        found = [(run, figures.counts_of(connection, run.id)) for run in runs[:PAGE]]
+        parents = {run.model_id: models.model(connection, run.model_id) for run in runs}
+        empty = [one for one in models.models(connection, first=PAGE) if not models.runs(connection, model_id=one.id, first=1)]
+    rows = [
+        {"run": run, "counts": counts, "headline": figures.headline(context.store, run)} for run, counts in found
+    ]
+    by_model: dict[str, list[dict[str, Any]]] = {}
+    for row in rows:
+        by_model.setdefault(row["run"].model_id, []).append(row)
+    return render(
+        "runs.html",
+        groups=[(parents[id], some) for id, some in by_model.items()],
+        empty=empty if number == 1 else [],
+        number=number,
+        has_more=len(runs) > PAGE,
+        endpoint=f"{context.base}/graphql",
+    )
+
+
+def _number(request: Request) -> int:
+    text = request.query_params.get("page", "1")
+    if not (text.isascii() and text.isdigit() and 1 <= int(text[:9]) <= 10**7):
+        raise Refusal("MALFORMED_REQUEST", "a page has a number")
+    return int(text[:9])
+
+
+def _run(context: Context, request: Request) -> str:
+    id = request.path_params["id"]
+    with context.store.read() as connection:
+        run = models.run(connection, id)
+        if run is None:
+            raise NotFoundError("model run", id)
+        model = models.model(connection, run.model_id)
+        counts = figures.counts_of(connection, id)
+        splits = data_rows.split_counts(connection, id)
+        last = imports.imports(connection, id, first=20)
+        evaluation = figures.evaluation_of(connection, id)
+    confidence = _confidence(request)
+    keys = figures.confidence_keys(context.store, id)
+    tables, problem = [], None
+    try:
+        tables = figures.tables(context.store, id, confidence if confidence is not None else (keys[0] if keys else None))
+    except SettingError as error:
+        problem = str(error)
+    return render(
+        "run.html",
+        run=run,
+        model=model,
+        counts=counts,
+        splits=splits,
+        imports=[(one, context.file_url(one.error_token)) for one in last],
+        evaluation=evaluation,
+        keys=keys,
+        confidence=confidence if confidence is not None else (keys[0] if keys else None),
+        tables=tables,
+        problem=problem,
+    )
+
+
+def _confidence(request: Request) -> float | None:
+    text = request.query_params.get("confidence", "")
+    if not text:
+        return None
+    try:
+        return float(text[:40])
+    except ValueError:
+        raise Refusal("MALFORMED_REQUEST", "a confidence is a number") from None
+
+
+async def _style(request: Request) -> Response:
+    return Response(
+        files("labelmetrics.server").joinpath("static/style.css").read_bytes(),
+        media_type="text/css",
+        headers={"Cache-Control": "max-age=3600"},
+    )
+
+
+ROUTES = [
+    Route("/", _home, methods=["GET"]),
+    Route("/runs/{id}", _page(_run), methods=["GET"]),
+    Route("/static/style.css", _style, methods=["GET"]),
+]
