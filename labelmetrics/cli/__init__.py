@@ -17,7 +17,19 @@ from labelmetrics.words import near
 
 __all__ = ["COMMANDS", "labelmetrics", "main"]
 
-COMMANDS = ("sample", "evaluate", "lines", "verify", "validate", "aggregate", "explain", "suspects", "schema", "serve", "key")
+COMMANDS = (
+    "sample",
+    "evaluate",
+    "lines",
+    "verify",
+    "validate",
+    "aggregate",
+    "explain",
+    "suspects",
+    "schema",
+    "serve",
+    "key",
+)
 """Names of the commands and of their files, in the order in which people need them."""
 
 

@@ -63,7 +63,8 @@ def command(
         address = serving.address_of(home, host=host, port=port)
         for name, value in address.environment.items():
             click.echo(f"export {name}={shlex.quote(value)}")
-        click.echo(f"# the platform's client takes no endpoint from there: labelbox.Client(endpoint={address.endpoint!r})")
+        click.echo("# The platform's client takes no endpoint from there; tell it when it is made:")
+        click.echo(f"# labelbox.Client(endpoint={address.endpoint!r})")
         return
 
     if host not in ("127.0.0.1", "localhost", "::1"):

@@ -24,6 +24,7 @@ from labelmetrics.server.security import AccessLog, Guard
 from labelmetrics.server.settings import Settings
 from labelmetrics.server.uploads import clear_incoming
 from labelmetrics.store import Store
+from labelmetrics.store.aggregates import Aggregates
 
 __all__ = ["make_app"]
 
@@ -66,6 +67,7 @@ def make_app(store: Store, importer: Worker, settings: Settings | None = None) -
         store=store,
         importer=importer,
         jobs=Jobs(store),
+        aggregates=Aggregates(store),
         account=account_of(store),
         settings=settings,
         schema=make_schema(),

@@ -13,6 +13,7 @@ from labelmetrics.server.account import Account
 from labelmetrics.server.jobs import Jobs
 from labelmetrics.server.settings import Settings
 from labelmetrics.store import Store
+from labelmetrics.store.aggregates import Aggregates
 
 __all__ = ["Context", "Worker", "context_of"]
 
@@ -36,6 +37,8 @@ class Context:
         What works through imports.
     jobs : Jobs
         What does work that takes long.
+    aggregates : Aggregates
+        Remembers rollups.
     account : Account
         The user.
     settings : Settings
@@ -51,6 +54,7 @@ class Context:
     store: Store
     importer: Worker
     jobs: Jobs
+    aggregates: Aggregates
     account: Account
     settings: Settings
     schema: GraphQLSchema

@@ -57,18 +57,18 @@ class Export(NamedTuple):
         return Piece(offset, end, line, end_line)
 
 
-def write_export(store: Store, run_id: str, *, include_predictions: bool) -> tuple[dict[str, Any], None]:
+def write_export(store: Store, run_id: str, *, predictions: bool) -> tuple[dict[str, Any], None]:
     """Write the export of a run to a file of the store; the result is what a task keeps."""
     name = f"{secrets.token_hex(16)}.ndjson"
     path = store.files / name
     pieces, size, lines = [[0, 0]], 0, 0
     try:
-        with path.open("xb") as stream:
-            for chunk in export_lines(store, run_id, include_predictions=include_predictions):
+        with path.open("xb") as stream, store.read() as connection:
+            for chunk in export_lines(connection, run_id, predictions=predictions):
                 stream.write(chunk)
                 size += len(chunk)
                 lines += chunk.count(b"\n")
-                if size - pieces[-1][0] >= PIECE and chunk.endswith(b"\n"):
+                if size - pieces[-1][0] >= PIECE:
                     pieces.append([size, lines])
         if size > pieces[-1][0]:
             pieces.append([size, lines])

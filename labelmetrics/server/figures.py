@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
 
 from sqlalchemy import Connection
 
 from labelmetrics.rollup_table import RollupRow
-from labelmetrics.store import Store, data_rows, imports
-from labelmetrics.store.aggregates import aggregate_run
+from labelmetrics.store import Store, data_rows, evaluations, imports
+from labelmetrics.store.aggregates import Aggregates, metric_summaries
 from labelmetrics.store.annotations import count_annotations
-from labelmetrics.store.evaluations import StoredEvaluation, evaluation
 from labelmetrics.store.metrics import count_metrics
 from labelmetrics.store.models import run_number
 
@@ -40,9 +41,25 @@ def counts_of(connection: Connection, run_id: str) -> Counts:
     )
 
 
-def evaluation_of(connection: Connection, run_id: str) -> StoredEvaluation | None:
-    """The evaluation that the server keeps of a run."""
-    return evaluation(connection, run_id)
+class Evaluation(NamedTuple):
+    """The evaluation that the server keeps of a run, and whether it is of the run as it is now."""
+
+    state: Literal["PENDING", "READY", "FAILED"]
+    error: str | None
+    created_at: datetime | None
+    path: Path | None
+
+
+def evaluation_of(store: Store, connection: Connection, run_id: str) -> Evaluation | None:
+    """The evaluation of a run; ``None`` where it has not both ground truth and predictions."""
+    found = evaluations.evaluation_of(store, connection, run_id)
+    if not all(count_annotations(connection, run_number(connection, run_id)).values()):
+        return None
+    if found is None:
+        return Evaluation("PENDING", None, None, None)
+    if not found.is_current:
+        return Evaluation("PENDING", None, found.created_at, found.path)
+    return Evaluation(found.state, found.error, found.created_at, found.path)
 
 
 # ---- tables of pages
@@ -76,10 +93,10 @@ class MetricTable(NamedTuple):
 
 def confidence_keys(connection: Connection, run_id: str) -> list[float]:
     """The confidence keys of a run's metrics, of all together."""
-    return []
+    return sorted({key for one in metric_summaries(connection, run_id) for key in one.keys})
 
 
-def tables(store: Store, run_id: str, confidence: float | None) -> list[MetricTable]:
+def tables(aggregates: Aggregates, run_id: str, confidence: float | None) -> list[MetricTable]:
     """What the metrics of a run come to, a table for each.
 
     Raises
@@ -88,22 +105,14 @@ def tables(store: Store, run_id: str, confidence: float | None) -> list[MetricTa
         The confidence is no key of the metrics.
     """
     by_name: dict[str | None, list[RollupRow]] = {}
-    for row in aggregate_run(store, run_id, confidence=confidence):
+    for row in aggregates.of(run_id, confidence=confidence, nearest=True):
         by_name.setdefault(row.metric_name, []).append(row)
     return [_table(name, rows) for name, rows in by_name.items()]
 
 
 def _table(name: str | None, rows: list[RollupRow]) -> MetricTable:
     is_counted = rows[0].counts is not None
-    lines = [
-        Line(
-            row.feature_name if row.feature_name is not None else "all features",
-            row.subclass_name,
-            (*row.counts, row.precision, row.recall, row.f1, row.data_rows) if row.counts else (row.value, row.data_rows),
-            row.feature_name is None,
-        )
-        for row in rows
-    ]
+    lines = [_line(row) for row in rows]
     return MetricTable(
         name or "(no name)",
         rows[0].aggregation.replace("_", " ").lower(),
@@ -114,10 +123,16 @@ def _table(name: str | None, rows: list[RollupRow]) -> MetricTable:
     )
 
 
-def headline(store: Store, run_id: str) -> list[tuple[str, float | None]]:
+def _line(row: RollupRow) -> Line:
+    name = row.feature_name if row.feature_name is not None else "all features"
+    figures = (row.value,) if row.counts is None else (*row.counts, row.precision, row.recall, row.f1)
+    return Line(name, row.subclass_name, (*figures, row.data_rows), row.feature_name is None)
+
+
+def headline(aggregates: Aggregates, run_id: str, confidence: float | None) -> list[tuple[str, float | None]]:
     """A few figures of a run as a whole."""
     found = []
-    for row in aggregate_run(store, run_id):
+    for row in aggregates.of(run_id, confidence=confidence, nearest=True):
         if row.feature_name is None:
             name = row.metric_name or "(no name)"
             found.append((name, row.value) if row.counts is None else (f"{name} F1", row.f1))

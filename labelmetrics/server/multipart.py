@@ -56,14 +56,14 @@ def boundary_of(content_type: str) -> bytes:
         Nothing is said of it.
     """
     found = {name.lower(): quoted or plain.strip() for name, quoted, plain in _PARAMETER.findall(content_type)}
-    boundary = found.get("boundary", "")
+    boundary: str = found.get("boundary", "")
     if not boundary or len(boundary) > BOUNDARY_LENGTH or not boundary.isascii():
         raise malformed("the Content-Type of a form needs a boundary")
     return boundary.encode()
 
 
 class PartReader:
-    """Finds the parts of a form in its bytes, which may be cut anywhere.
+    r"""Finds the parts of a form in its bytes, which may be cut anywhere.
 
     Parameters
     ----------
@@ -75,7 +75,7 @@ class PartReader:
     Examples
     --------
     >>> reader = PartReader(b"B", Settings())
-    >>> form = b'--B\\r\\nContent-Disposition: form-data; name="a"\\r\\n\\r\\ntext\\r\\n--B--\\r\\n'
+    >>> form = b'--B\r\nContent-Disposition: form-data; name="a"\r\n\r\ntext\r\n--B--\r\n'
     >>> [type(event).__name__ for event in reader.feed(form)]
     ['Part', 'Data', 'End']
     """
@@ -192,9 +192,7 @@ def _part(lines: list[bytes]) -> Part:
     return Part(found["name"], found.get("filename"), headers.get("content-type"))
 
 
-async def events(
-    stream: AsyncIterator[bytes], boundary: bytes, settings: Settings
-) -> AsyncIterator[Part | Data | End]:
+async def events(stream: AsyncIterator[bytes], boundary: bytes, settings: Settings) -> AsyncIterator[Part | Data | End]:
     """The parts of a form as they come in.
 
     Raises

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from importlib.resources import files
-from typing import Any
+from typing import NamedTuple
 
 from anyio import to_thread
+from sqlalchemy import Connection
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
@@ -19,11 +20,20 @@ from labelmetrics.server.refusals import Refusal
 from labelmetrics.server.rendering import render
 from labelmetrics.server.security import cookie_name
 from labelmetrics.store import data_rows, imports, models
+from labelmetrics.store.models import ModelRun
 
 __all__ = ["ROUTES"]
 
 PAGE = 50
 """Runs of one page of the list."""
+
+
+class Row(NamedTuple):
+    """A run of the list: what it holds, and a few figures of it."""
+
+    run: ModelRun
+    counts: figures.Counts
+    headline: list[tuple[str, float | None]]
 
 
 def _page(make: Callable[[Context, Request], str]) -> Callable[[Request], Awaitable[Response]]:
@@ -43,9 +53,7 @@ async def _home(request: Request) -> Response:
     if not keys.is_key(request.query_params["key"]):
         raise Refusal("AUTHENTICATION_ERROR", "this key is not that of the server: 'labelmetrics key show' prints it")
     answer = RedirectResponse("/", 303)
-    answer.set_cookie(
-        cookie_name(request.scope), keys.cookie(), max_age=30 * 86400, httponly=True, samesite="strict"
-    )
+    answer.set_cookie(cookie_name(request.scope), keys.cookie(), max_age=30 * 86400, httponly=True, samesite="strict")
     return answer
 
 
@@ -53,23 +61,27 @@ def _list(context: Context, request: Request) -> str:
     number = _number(request)
     with context.store.read() as connection:
         runs = models.runs(connection, skip=(number - 1) * PAGE, first=PAGE + 1)
-        found = [(run, figures.counts_of(connection, run.id)) for run in runs[:PAGE]]
         parents = {run.model_id: models.model(connection, run.model_id) for run in runs}
-        empty = [one for one in models.models(connection, first=PAGE) if not models.runs(connection, model_id=one.id, first=1)]
-    rows = [
-        {"run": run, "counts": counts, "headline": figures.headline(context.store, run)} for run, counts in found
-    ]
-    by_model: dict[str, list[dict[str, Any]]] = {}
+        rows = [_row(context, connection, run) for run in runs[:PAGE]]
+        numbers = models.counts(connection)
+        empty = [one for one in models.models(connection, first=PAGE) if not numbers.get(one.id)]
+    by_model: dict[str, list[Row]] = {}
     for row in rows:
-        by_model.setdefault(row["run"].model_id, []).append(row)
+        by_model.setdefault(row.run.model_id, []).append(row)
     return render(
         "runs.html",
-        groups=[(parents[id], some) for id, some in by_model.items()],
+        groups=[(parents[model_id], some) for model_id, some in by_model.items()],
         empty=empty if number == 1 else [],
         number=number,
         has_more=len(runs) > PAGE,
         endpoint=f"{context.base}/graphql",
     )
+
+
+def _row(context: Context, connection: Connection, run: ModelRun) -> Row:
+    keys = figures.confidence_keys(connection, run.id)
+    headline = figures.headline(context.aggregates, run.id, next(iter(keys), None))
+    return Row(run, figures.counts_of(connection, run.id), headline)
 
 
 def _number(request: Request) -> int:
@@ -80,21 +92,22 @@ def _number(request: Request) -> int:
 
 
 def _run(context: Context, request: Request) -> str:
-    id = request.path_params["id"]
+    run_id = request.path_params["id"]
     with context.store.read() as connection:
-        run = models.run(connection, id)
+        run = models.run(connection, run_id)
         if run is None:
-            raise NotFoundError("model run", id)
+            raise NotFoundError("model run", run_id)
         model = models.model(connection, run.model_id)
-        counts = figures.counts_of(connection, id)
-        splits = data_rows.split_counts(connection, id)
-        last = imports.imports(connection, id, first=20)
-        evaluation = figures.evaluation_of(connection, id)
-    confidence = _confidence(request)
-    keys = figures.confidence_keys(context.store, id)
+        counts = figures.counts_of(connection, run_id)
+        splits = data_rows.split_counts(connection, run_id)
+        last = imports.imports(connection, run_id, first=20)
+        evaluation = figures.evaluation_of(context.store, connection, run_id)
+        keys = figures.confidence_keys(connection, run_id)
+    asked = _confidence(request)
+    confidence = asked if asked is not None else next(iter(keys), None)
     tables, problem = [], None
     try:
-        tables = figures.tables(context.store, id, confidence if confidence is not None else (keys[0] if keys else None))
+        tables = figures.tables(context.aggregates, run_id, confidence)
     except SettingError as error:
         problem = str(error)
     return render(
@@ -106,7 +119,7 @@ def _run(context: Context, request: Request) -> str:
         imports=[(one, context.file_url(one.error_token)) for one in last],
         evaluation=evaluation,
         keys=keys,
-        confidence=confidence if confidence is not None else (keys[0] if keys else None),
+        confidence=confidence,
         tables=tables,
         problem=problem,
     )

@@ -100,7 +100,9 @@ def as_refusal(error: BaseException) -> Refusal:
             return Refusal("INTERNAL_SERVER_ERROR", f"the server cannot use its folder: {reason} (error {number})")
         case _:
             number = _logged(error)
-            return Refusal("INTERNAL_SERVER_ERROR", f"something is wrong in the server; its log says more (error {number})")
+            return Refusal(
+                "INTERNAL_SERVER_ERROR", f"something is wrong in the server; its log says more (error {number})"
+            )
 
 
 def _logged(error: BaseException) -> str:

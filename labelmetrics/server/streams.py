@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
-from contextlib import closing
+from collections.abc import AsyncIterator, Generator, Iterator
 
 from anyio import CapacityLimiter, to_thread
 from starlette.requests import Request
@@ -48,6 +47,5 @@ async def _sent(first: bytes | None, chunks: Iterator[bytes], limiter: CapacityL
 
 
 def _close(chunks: Iterator[bytes]) -> None:
-    if hasattr(chunks, "close"):
-        with closing(chunks):
-            pass
+    if isinstance(chunks, Generator):
+        chunks.close()  # lets go of its transaction or file

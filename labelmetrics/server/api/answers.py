@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import islice
+from pathlib import Path
 from typing import Any
 
 import orjson
@@ -17,11 +18,10 @@ from labelmetrics.server.intake import check_name, take
 from labelmetrics.server.multipart import malformed
 from labelmetrics.server.refusals import Refusal
 from labelmetrics.store import data_rows, imports, models
-from labelmetrics.store.aggregates import aggregate_run
 from labelmetrics.store.annotations import annotation_lines
 from labelmetrics.store.data_rows import register_table
+from labelmetrics.store.exports import export_lines, metric_lines
 from labelmetrics.store.imports import Import, Kind
-from labelmetrics.store.metrics import metric_lines
 
 # ---- models and runs
 
@@ -83,7 +83,7 @@ def get_run(call: Call) -> forms.RunDetails:
     with call.context.store.read() as connection:
         run = _run(connection, call.path["id"])
         found = figures.counts_of(connection, run.id)
-        state = figures.evaluation_of(connection, run.id)
+        evaluation = figures.evaluation_of(call.context.store, connection, run.id)
     return forms.RunDetails(
         **forms.Run.model_validate(run).model_dump(),
         data_rows=found.data_rows,
@@ -91,7 +91,7 @@ def get_run(call: Call) -> forms.RunDetails:
         ground_truths=found.ground_truths,
         predictions=found.predictions,
         imports=found.imports,
-        evaluation=None if state is None else state.state,
+        evaluation=None if evaluation is None else evaluation.state,
     )
 
 
@@ -122,9 +122,7 @@ def _run(connection: Connection, id: str) -> models.ModelRun:
 def list_data_rows(call: Call) -> forms.DataRows:
     query = call.query
     with call.context.store.read() as connection:
-        found = data_rows.run_rows(
-            connection, call.path["id"], after=query.after, first=query.first, split=query.split
-        )
+        found = data_rows.run_rows(connection, call.path["id"], after=query.after, first=query.first, split=query.split)
     rows = [
         forms.DataRow(
             id=one.data_row.id,
@@ -133,7 +131,7 @@ def list_data_rows(call: Call) -> forms.DataRows:
             row_data=one.data_row.row_data,
             media=one.data_row.media,
             metadata=one.data_row.metadata,
-            split=one.split,  # type: ignore[arg-type]  # the store holds no other
+            split=one.split,
             label_id=one.label_id,
         )
         for one in found
@@ -196,7 +194,9 @@ def _row(number: int, line: bytes) -> dict[str, Any]:
 
 def _bad_row(number: int, message: str) -> Refusal:
     fault = Fault(rule="data-row", message=message, line=number)
-    return Refusal("MALFORMED_REQUEST", "a data row cannot be read; those of earlier lines may be there", faults=[fault])
+    return Refusal(
+        "MALFORMED_REQUEST", "a data row cannot be read; those of earlier lines may be there", faults=[fault]
+    )
 
 
 def list_slices(call: Call) -> forms.Slices:
@@ -259,7 +259,7 @@ def _told(call: Call, found: Import) -> forms.Import:
 
 def get_metrics(call: Call) -> Iterator[bytes]:
     with call.context.store.read() as connection:
-        yield from metric_lines(connection, models.run_number(connection, call.path["id"]))
+        yield from metric_lines(connection, call.path["id"])
 
 
 def get_annotations(call: Call) -> Iterator[bytes]:
@@ -268,37 +268,30 @@ def get_annotations(call: Call) -> Iterator[bytes]:
 
 
 def export_run(call: Call) -> Iterator[bytes]:
-    from labelmetrics.store.exports import export_lines
-
     with call.context.store.read() as connection:
-        _run(connection, call.path["id"])
-    yield from export_lines(call.context.store, call.path["id"])
+        yield from export_lines(connection, call.path["id"])
 
 
 def aggregate(call: Call) -> forms.Aggregate:
-    with call.context.store.read() as connection:
-        _run(connection, call.path["id"])
-    rows = aggregate_run(call.context.store, call.path["id"], **call.query.model_dump())
-    return forms.Aggregate(rows=rows.to_dicts())
+    rollup = call.context.aggregates.of(call.path["id"], **call.query.model_dump())
+    return forms.Aggregate(rows=rollup.to_dicts())
 
 
 def get_evaluation(call: Call) -> forms.Evaluation:
-    with call.context.store.read() as connection:
+    store = call.context.store
+    with store.read() as connection:
         _run(connection, call.path["id"])
-        found = figures.evaluation_of(connection, call.path["id"])
+        found = figures.evaluation_of(store, connection, call.path["id"])
     if found is None:
         raise Refusal("RESOURCE_NOT_FOUND", "the run has no evaluation: it needs ground truth and predictions")
     return forms.Evaluation(
-        state=found.state,
-        error=found.error,
-        created_at=found.created_at,
-        manifest=_manifest(found.path) if found.state == "READY" else None,
+        state=found.state, error=found.error, created_at=found.created_at, manifest=_manifest(found.path)
     )
 
 
-def _manifest(path: Any) -> dict[str, Any] | None:
+def _manifest(path: Path | None) -> dict[str, Any] | None:
     try:
-        manifest: dict[str, Any] = orjson.loads((path / "manifest.json").read_bytes())
+        manifest: dict[str, Any] | None = None if path is None else orjson.loads((path / "manifest.json").read_bytes())
     except FileNotFoundError:
         return None  # it is being replaced
     return manifest

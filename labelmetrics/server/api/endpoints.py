@@ -76,7 +76,9 @@ def _parameters(request: Request) -> dict[str, str]:
 def _checked(form: type[BaseModel], given: Any, what: str) -> BaseModel:
     try:
         # Parameters are texts; numbers and truth values are read from them.
-        return form.model_validate_json(orjson.dumps(given), strict=True) if what == "body" else form.model_validate(given)
+        return (
+            form.model_validate_json(orjson.dumps(given), strict=True) if what == "body" else form.model_validate(given)
+        )
     except ValidationError as error:
         faults = [
             Fault(rule=one["type"], message=one["msg"], path=".".join(["$", *map(str, one["loc"])]))

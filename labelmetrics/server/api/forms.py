@@ -13,6 +13,7 @@ __all__ = ["Answer", "Asked"]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=1000)]
 Split = Literal["TRAINING", "VALIDATION", "TEST", "UNASSIGNED"]
 Side = Literal["ground_truth", "prediction"]
+EvaluationState = Literal["PENDING", "READY", "FAILED"]
 State = Literal["RUNNING", "FINISHED", "FAILED"]
 Kind = Literal["predictions", "ground_truths"]
 
@@ -152,11 +153,14 @@ class ModelAndRun(Answer):
 
 
 class Evaluation(Answer):
-    """The evaluation that the server keeps of a run with ground truth and predictions."""
+    """The evaluation that the server keeps of a run with ground truth and predictions.
 
-    state: Literal["PENDING", "RUNNING", "READY", "FAILED"]
+    While it is pending, the manifest is that of the one before.
+    """
+
+    state: EvaluationState
     error: str | None
-    created_at: datetime
+    created_at: datetime | None
     manifest: dict[str, Any] | None = None
 
 
@@ -168,7 +172,7 @@ class RunDetails(Run):
     ground_truths: int
     predictions: int
     imports: int
-    evaluation: Literal["PENDING", "RUNNING", "READY", "FAILED"] | None
+    evaluation: EvaluationState | None
 
 
 class DataRow(Answer):

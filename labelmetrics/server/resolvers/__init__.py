@@ -9,5 +9,7 @@ from labelmetrics.server.resolvers import accounts, data_rows, imports, models, 
 __all__ = ["RESOLVERS"]
 
 RESOLVERS: tuple[SchemaBindable, ...] = tuple(
-    bindable for module in (scalars, accounts, models, data_rows, imports, tasks, ontologies) for bindable in module.BOUND
+    bindable
+    for module in (scalars, accounts, models, data_rows, imports, tasks, ontologies)
+    for bindable in module.BOUND
 )

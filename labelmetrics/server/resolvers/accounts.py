@@ -5,11 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from ariadne import ObjectType, QueryType, UnionType
-from graphql import GraphQLResolveInfo
 
 from labelmetrics.errors import NotFoundError
 from labelmetrics.server.context import Context
-from labelmetrics.server.resolvers.scalars import context_of, page_of
+from labelmetrics.server.resolvers.scalars import Info, page_of
 from labelmetrics.store.files import task_of
 
 __all__ = ["BOUND", "user_of"]
@@ -34,23 +33,23 @@ def user_of(context: Context) -> dict[str, Any]:
 
 
 @query.field("user")
-def the_user(_: Any, info: GraphQLResolveInfo, where: dict[str, Any] | None = None) -> dict[str, Any]:
-    found = user_of(context_of(info))
+def the_user(_: Any, info: Info, where: dict[str, Any] | None = None) -> dict[str, Any]:
+    found = user_of(info.context)
     if where is not None and where["id"] != found["id"]:
         raise NotFoundError("user", where["id"])
     return found
 
 
 @query.field("users")
-def users(_: Any, info: GraphQLResolveInfo, skip: int | None = None, first: int | None = None) -> list[dict[str, Any]]:
+def users(_: Any, info: Info, skip: int | None = None, first: int | None = None) -> list[dict[str, Any]]:
     page = page_of(info, skip, first)
-    return [user_of(context_of(info))][page["skip"] : page["skip"] + page["first"]]
+    return [user_of(info.context)][page["skip"] : page["skip"] + page["first"]]
 
 
 @user.field("createdTasks")
 def created_tasks(
     _: Any,
-    info: GraphQLResolveInfo,
+    info: Info,
     where: dict[str, Any] | None = None,
     skip: int | None = None,
     first: int | None = None,
@@ -58,14 +57,14 @@ def created_tasks(
     if where is None:
         return []
     page = page_of(info, skip, first)
-    with context_of(info).store.read() as connection:
+    with info.context.store.read() as connection:
         found = task_of(connection, where["id"])
     return [found][page["skip"] : page["skip"] + page["first"]] if found is not None else []
 
 
 @query.field("organization")
-def organization(_: Any, info: GraphQLResolveInfo) -> dict[str, Any]:
-    account = context_of(info).account
+def organization(_: Any, info: Info) -> dict[str, Any]:
+    account = info.context.account
     return {
         "id": account.organization_id,
         "name": "local",
@@ -76,5 +75,5 @@ def organization(_: Any, info: GraphQLResolveInfo) -> dict[str, Any]:
 
 @query.field("iamIntegrations")
 @query.field("customMetadataOntology")
-def nothing(_: Any, info: GraphQLResolveInfo) -> list[Any]:
+def nothing(_: Any, info: Info) -> list[Any]:
     return []

@@ -6,12 +6,11 @@ from functools import partial
 from typing import Any
 
 from ariadne import MutationType, ObjectType, QueryType
-from graphql import GraphQLResolveInfo
 
 from labelmetrics.errors import NotFoundError
 from labelmetrics.server.intake import check_name
 from labelmetrics.server.refusals import Refusal
-from labelmetrics.server.resolvers.scalars import conditions, context_of, first_of, page_of, sliced
+from labelmetrics.server.resolvers.scalars import Info, conditions, first_of, page_of, sliced
 from labelmetrics.store import data_rows
 from labelmetrics.store.data_rows import DataRow, Dataset
 from labelmetrics.store.files import create_task, task_of
@@ -30,16 +29,16 @@ row_type.set_field("customMetadata", lambda row, _: [])
 
 
 @mutation.field("createDataset")
-def create_dataset(_: Any, info: GraphQLResolveInfo, data: dict[str, Any]) -> Dataset:
-    context = context_of(info)
+def create_dataset(_: Any, info: Info, data: dict[str, Any]) -> Dataset:
+    context = info.context
     check_name(data["name"], context, "name of a dataset")
     with context.store.write() as connection:
         return data_rows.create_dataset(connection, data["name"], data.get("description"))
 
 
 @mutation.field("updateDataset")
-def update_dataset(_: Any, info: GraphQLResolveInfo, where: dict[str, Any], data: dict[str, Any]) -> Dataset:
-    with context_of(info).store.write() as connection:
+def update_dataset(_: Any, info: Info, where: dict[str, Any], data: dict[str, Any]) -> Dataset:
+    with info.context.store.write() as connection:
         return data_rows.update_dataset(
             connection,
             where["id"],
@@ -50,8 +49,8 @@ def update_dataset(_: Any, info: GraphQLResolveInfo, where: dict[str, Any], data
 
 
 @query.field("dataset")
-def dataset(_: Any, info: GraphQLResolveInfo, where: dict[str, Any]) -> Dataset:
-    with context_of(info).store.read() as connection:
+def dataset(_: Any, info: Info, where: dict[str, Any]) -> Dataset:
+    with info.context.store.read() as connection:
         found = data_rows.dataset(connection, where["id"])
     if found is None:
         raise NotFoundError("dataset", where["id"])
@@ -61,7 +60,7 @@ def dataset(_: Any, info: GraphQLResolveInfo, where: dict[str, Any]) -> Dataset:
 @query.field("datasets")
 def all_datasets(
     _: Any,
-    info: GraphQLResolveInfo,
+    info: Info,
     where: dict[str, Any] | None = None,
     skip: int | None = None,
     first: int | None = None,
@@ -72,21 +71,21 @@ def all_datasets(
         # What is deleted is gone.
         return all(not value if name == "deleted" else getattr(one, name) == value for name, value in wanted)
 
-    with context_of(info).store.read() as connection:
+    with info.context.store.read() as connection:
         return sliced(partial(data_rows.datasets, connection), fits, **page_of(info, skip, first))
 
 
 @query.field("datasetDataRows")
 def dataset_rows(
     _: Any,
-    info: GraphQLResolveInfo,
+    info: Info,
     id: str,
     where: dict[str, Any] | None = None,
     first: int | None = None,
     **after: str | None,
 ) -> dict[str, Any]:
     page = first_of(info, first)
-    with context_of(info).store.read() as connection:
+    with info.context.store.read() as connection:
         rows = data_rows.dataset_rows(connection, id, after=after.get("from"), first=page, **dict(conditions(where)))
     cursor = _cursor(rows, page)
     return {"nodes": rows, "page_info": {"has_next_page": cursor is not None, "start_cursor": cursor}}
@@ -101,8 +100,8 @@ def _cursor(rows: list[DataRow], page: int) -> str | None:
 
 
 @query.field("dataRow")
-def data_row(_: Any, info: GraphQLResolveInfo, where: dict[str, Any]) -> DataRow:
-    with context_of(info).store.read() as connection:
+def data_row(_: Any, info: Info, where: dict[str, Any]) -> DataRow:
+    with info.context.store.read() as connection:
         found = data_rows.data_row(connection, where["id"])
     if found is None:
         raise NotFoundError("data row", where["id"])
@@ -110,36 +109,36 @@ def data_row(_: Any, info: GraphQLResolveInfo, where: dict[str, Any]) -> DataRow
 
 
 @mutation.field("updateDataRow")
-def update_row(_: Any, info: GraphQLResolveInfo, where: dict[str, Any], data: dict[str, Any]) -> DataRow:
-    with context_of(info).store.write() as connection:
+def update_row(_: Any, info: Info, where: dict[str, Any], data: dict[str, Any]) -> DataRow:
+    with info.context.store.write() as connection:
         return data_rows.update_row(connection, where["id"], **data)
 
 
 @mutation.field("deleteDataRows")
-def delete_rows(_: Any, info: GraphQLResolveInfo, where: dict[str, Any]) -> list[dict[str, str]]:
-    with context_of(info).store.write() as connection:
+def delete_rows(_: Any, info: Info, where: dict[str, Any]) -> list[dict[str, str]]:
+    with info.context.store.write() as connection:
         data_rows.delete_rows(connection, where["data_row_ids"])
-    return [{"id": id} for id in where["data_row_ids"]]
+    return [{"id": one} for one in where["data_row_ids"]]
 
 
 @query.field("externalIdsToDataRowIds")
-def by_external_ids(_: Any, info: GraphQLResolveInfo, **given: list[str]) -> list[dict[str, Any]]:
+def by_external_ids(_: Any, info: Info, **given: list[str]) -> list[dict[str, Any]]:
     (ids,) = given.values()
-    with context_of(info).store.read() as connection:
+    with info.context.store.read() as connection:
         found = data_rows.rows_by_external_ids(connection, ids)
-    return [{"data_row_id": row.id, "external_id": id} for id in ids for row in found.get(id, ())]
+    return [{"data_row_id": row.id, "external_id": one} for one in ids for row in found.get(one, ())]
 
 
 @query.field("dataRowsForGlobalKeys")
-def look_up(_: Any, info: GraphQLResolveInfo, where: dict[str, Any]) -> dict[str, str]:
-    with context_of(info).store.write() as connection:
+def look_up(_: Any, info: Info, where: dict[str, Any]) -> dict[str, str]:
+    with info.context.store.write() as connection:
         task = create_task(connection, "data-rows-for-global-keys", metadata=where["ids"])
     return {"job_id": task.id}
 
 
 @query.field("dataRowsForGlobalKeysResult")
-def looked_up(_: Any, info: GraphQLResolveInfo, job_id: dict[str, Any]) -> dict[str, Any]:
-    with context_of(info).store.read() as connection:
+def looked_up(_: Any, info: Info, job_id: dict[str, Any]) -> dict[str, Any]:
+    with info.context.store.read() as connection:
         task = task_of(connection, job_id["id"])
         if task is None or task.type != "data-rows-for-global-keys":
             raise NotFoundError("job", job_id["id"])
@@ -159,10 +158,10 @@ def looked_up(_: Any, info: GraphQLResolveInfo, job_id: dict[str, Any]) -> dict[
 
 @query.field("annotationGroups")
 def run_rows(
-    _: Any, info: GraphQLResolveInfo, where: dict[str, Any], after: str | None = None, first: int | None = None
+    _: Any, info: Info, where: dict[str, Any], after: str | None = None, first: int | None = None
 ) -> dict[str, Any]:
     page, run_id = first_of(info, first), where["model_run_id"]["id"]
-    with context_of(info).store.read() as connection:
+    with info.context.store.read() as connection:
         rows = data_rows.run_rows(connection, run_id, after=after, first=page)
     nodes = [
         {
@@ -178,8 +177,8 @@ def run_rows(
 
 
 @mutation.field("createMEAModelRunDataRowRegistrationTask")
-def register(_: Any, info: GraphQLResolveInfo, where: dict[str, Any], data: dict[str, Any]) -> str:
-    with context_of(info).store.write() as connection:
+def register(_: Any, info: Info, where: dict[str, Any], data: dict[str, Any]) -> str:
+    with info.context.store.write() as connection:
         data_rows.register(
             connection, where["id"], ids=data.get("data_row_ids") or (), global_keys=data.get("global_keys") or ()
         )
@@ -188,23 +187,23 @@ def register(_: Any, info: GraphQLResolveInfo, where: dict[str, Any], data: dict
 
 @mutation.field("createMEAModelRunLabelRegistrationTask")
 @mutation.field("createMEAModelRunProjectLabelRegistrationTask")
-def register_labels(_: Any, info: GraphQLResolveInfo, **given: Any) -> str:
+def register_labels(_: Any, info: Info, **given: Any) -> str:
     raise Refusal(
         "OPERATION_NOT_ALLOWED",
-        "this server has neither projects nor labels: register data rows (upsert_data_rows), and send ground truth with "
-        "labelmetrics.ModelRun.add_ground_truths or 'labelmetrics push'",
+        "this server has neither projects nor labels: register data rows (upsert_data_rows), and send ground truth "
+        "with labelmetrics.ModelRun.add_ground_truths or 'labelmetrics push'",
     )
 
 
 @mutation.field("deleteModelRunDataRows")
-def unregister(_: Any, info: GraphQLResolveInfo, where: dict[str, Any]) -> bool:
-    with context_of(info).store.write() as connection:
+def unregister(_: Any, info: Info, where: dict[str, Any]) -> bool:
+    with info.context.store.write() as connection:
         return data_rows.unregister(connection, where["model_run_id"], where["data_row_ids"]) > 0
 
 
 @mutation.field("createAssignDataRowsToDataSplitTask")
-def assign(_: Any, info: GraphQLResolveInfo, model_run: dict[str, Any], data: dict[str, Any]) -> str:
-    with context_of(info).store.write() as connection:
+def assign(_: Any, info: Info, model_run: dict[str, Any], data: dict[str, Any]) -> str:
+    with info.context.store.write() as connection:
         for one in data["assignments"]:
             data_rows.assign(
                 connection,
@@ -219,8 +218,8 @@ def assign(_: Any, info: GraphQLResolveInfo, model_run: dict[str, Any], data: di
 @query.field("MEADataRowRegistrationTaskStatus")
 @query.field("MEALabelRegistrationTaskStatus")
 @query.field("assignDataRowsToDataSplitTaskStatus")
-def state_of(_: Any, info: GraphQLResolveInfo, where: dict[str, Any]) -> dict[str, Any]:
-    with context_of(info).store.read() as connection:
+def state_of(_: Any, info: Info, where: dict[str, Any]) -> dict[str, Any]:
+    with info.context.store.read() as connection:
         task = task_of(connection, where["id"])
     if task is None:
         raise NotFoundError("task", where["id"])

@@ -5,14 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from ariadne import MutationType, ObjectType, QueryType
-from graphql import GraphQLResolveInfo
 
 from labelmetrics.errors import NotFoundError
 from labelmetrics.server.intake import take
 from labelmetrics.server.multipart import malformed
 from labelmetrics.server.refusals import Refusal
 from labelmetrics.server.resolvers.accounts import user_of
-from labelmetrics.server.resolvers.scalars import context_of
+from labelmetrics.server.resolvers.scalars import Info
 from labelmetrics.server.uploads import Upload
 from labelmetrics.store import imports
 from labelmetrics.store.imports import Import
@@ -26,7 +25,7 @@ import_type.set_field("modelRunId", lambda found, _: found.run_id)
 
 
 @mutation.field("createModelErrorAnalysisPredictionImport")
-def create(_: Any, info: GraphQLResolveInfo, data: dict[str, Any]) -> Import:
+def create(_: Any, info: Info, data: dict[str, Any]) -> Import:
     if data.get("file_url") is not None:
         raise Refusal(
             "OPERATION_NOT_ALLOWED",
@@ -36,7 +35,7 @@ def create(_: Any, info: GraphQLResolveInfo, data: dict[str, Any]) -> Import:
     if payload is None:
         raise malformed("an import needs a file")
     upload = upload_of(payload["file"], payload["content_length"])
-    return take(context_of(info), upload, run_id=data["model_run_id"], name=data["name"], kind="predictions")
+    return take(info.context, upload, run_id=data["model_run_id"], name=data["name"], kind="predictions")
 
 
 def upload_of(upload: Upload, content_length: int) -> Upload:
@@ -54,8 +53,8 @@ def upload_of(upload: Upload, content_length: int) -> Upload:
 
 
 @query.field("modelErrorAnalysisPredictionImport")
-def by_name(_: Any, info: GraphQLResolveInfo, where: dict[str, Any]) -> Import:
-    with context_of(info).store.read() as connection:
+def by_name(_: Any, info: Info, where: dict[str, Any]) -> Import:
+    with info.context.store.read() as connection:
         found = imports.find(connection, where["model_run_id"], where["name"])
     if found is None:
         raise NotFoundError("import", where["name"])
@@ -63,8 +62,8 @@ def by_name(_: Any, info: GraphQLResolveInfo, where: dict[str, Any]) -> Import:
 
 
 @query.field("mEAPredictionImport")
-def by_id(_: Any, info: GraphQLResolveInfo, where: dict[str, Any]) -> Import:
-    with context_of(info).store.read() as connection:
+def by_id(_: Any, info: Info, where: dict[str, Any]) -> Import:
+    with info.context.store.read() as connection:
         found = imports.by_id(connection, where["id"])
     if found is None:
         raise NotFoundError("import", where["id"])
@@ -72,25 +71,25 @@ def by_id(_: Any, info: GraphQLResolveInfo, where: dict[str, Any]) -> Import:
 
 
 @import_type.field("inputFileUrl")
-def input_url(found: Import, info: GraphQLResolveInfo) -> str:
-    return context_of(info).file_url(found.input_token)
+def input_url(found: Import, info: Info) -> str:
+    return info.context.file_url(found.input_token)
 
 
 @import_type.field("statusFileUrl")
-def status_url(found: Import, info: GraphQLResolveInfo) -> str | None:
+def status_url(found: Import, info: Info) -> str | None:
     return _when_final(found, info, found.status_token)
 
 
 @import_type.field("errorFileUrl")
-def error_url(found: Import, info: GraphQLResolveInfo) -> str | None:
+def error_url(found: Import, info: Info) -> str | None:
     return _when_final(found, info, found.error_token)
 
 
-def _when_final(found: Import, info: GraphQLResolveInfo, token: str) -> str | None:
+def _when_final(found: Import, info: Info, token: str) -> str | None:
     """Clients keep what they read from a URL, so it is told when nothing will change there."""
-    return None if found.state == "RUNNING" else context_of(info).file_url(token)
+    return None if found.state == "RUNNING" else info.context.file_url(token)
 
 
 @import_type.field("createdBy")
-def created_by(found: Import, info: GraphQLResolveInfo) -> dict[str, Any]:
-    return user_of(context_of(info))
+def created_by(found: Import, info: Info) -> dict[str, Any]:
+    return user_of(info.context)

@@ -6,12 +6,11 @@ from typing import Any
 
 import orjson
 from ariadne import MutationType, ObjectType, QueryType
-from graphql import GraphQLResolveInfo
 
 from labelmetrics.errors import NotFoundError
 from labelmetrics.server.intake import check_name
 from labelmetrics.server.multipart import malformed
-from labelmetrics.server.resolvers.scalars import context_of, page_of
+from labelmetrics.server.resolvers.scalars import Info, page_of
 from labelmetrics.store import ontologies
 from labelmetrics.store.ids import new_id
 from labelmetrics.store.ontologies import Ontology
@@ -25,8 +24,8 @@ NODES = ("tools", "classifications", "options")
 
 
 @mutation.field("upsertOntology")
-def keep(_: Any, info: GraphQLResolveInfo, data: dict[str, Any]) -> Ontology:
-    context = context_of(info)
+def keep(_: Any, info: Info, data: dict[str, Any]) -> Ontology:
+    context = info.context
     check_name(data["name"], context, "name of an ontology")
     try:
         normalized = orjson.loads(data["normalized"])
@@ -53,8 +52,8 @@ def _number(node: dict[str, Any]) -> None:
 
 
 @query.field("ontology")
-def ontology(_: Any, info: GraphQLResolveInfo, where: dict[str, Any]) -> Ontology:
-    with context_of(info).store.read() as connection:
+def ontology(_: Any, info: Info, where: dict[str, Any]) -> Ontology:
+    with info.context.store.read() as connection:
         found = ontologies.ontology_of(connection, where["id"])
     if found is None:
         raise NotFoundError("ontology", where["id"])
@@ -64,14 +63,14 @@ def ontology(_: Any, info: GraphQLResolveInfo, where: dict[str, Any]) -> Ontolog
 @query.field("ontologies")
 def all_ontologies(
     _: Any,
-    info: GraphQLResolveInfo,
+    info: Info,
     where: dict[str, Any] | None = None,
     after: str | None = None,
     first: int | None = None,
 ) -> dict[str, Any]:
     skip = int(after) if after and after.isdigit() and len(after) < 10 else 0
     page = page_of(info, skip, first)
-    with context_of(info).store.read() as connection:
+    with info.context.store.read() as connection:
         found = ontologies.ontologies(connection, name=(where or {}).get("search"), **page)
     return {"nodes": found, "next_cursor": str(skip + len(found)) if len(found) == page["first"] else None}
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from itertools import islice
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ariadne import ScalarType
 from graphql import GraphQLError, GraphQLResolveInfo, ValueNode, value_from_ast_untyped
@@ -14,7 +14,12 @@ from labelmetrics.server.context import Context
 from labelmetrics.server.multipart import malformed
 from labelmetrics.server.uploads import Upload
 
-__all__ = ["BOUND", "context_of", "first_of", "page_of", "sliced"]
+if TYPE_CHECKING:
+    Info = GraphQLResolveInfo[Context]
+else:
+    Info = GraphQLResolveInfo  # no generic in all versions of the library
+
+__all__ = ["BOUND", "Info", "first_of", "page_of", "sliced"]
 
 json, moment, upload, unsigned, page_size = (
     ScalarType(name) for name in ("Json", "DateTime", "Upload", "UInt64", "PageSize")
@@ -64,13 +69,7 @@ def read_page_size(value: Any) -> int:
     return value
 
 
-def context_of(info: GraphQLResolveInfo) -> Context:
-    """What answering needs."""
-    context: Context = info.context
-    return context
-
-
-def first_of(info: GraphQLResolveInfo, first: int | None, default: int = 100) -> int:
+def first_of(info: Info, first: int | None, default: int = 100) -> int:
     """How many items a page has.
 
     Raises
@@ -79,13 +78,13 @@ def first_of(info: GraphQLResolveInfo, first: int | None, default: int = 100) ->
         Too many are asked for, or fewer than none.
     """
     wanted = default if first is None else first
-    most = context_of(info).settings.page
+    most = info.context.settings.page
     if not 0 <= wanted <= most:
         raise malformed(f"a page has from 0 to {most} items, got first: {wanted}")
     return wanted
 
 
-def page_of(info: GraphQLResolveInfo, skip: int | None, first: int | None) -> dict[str, int]:
+def page_of(info: Info, skip: int | None, first: int | None) -> dict[str, int]:
     """Where a page begins, and how many items it has.
 
     Raises
