@@ -45,7 +45,7 @@ labelmetrics serve --print-env --home runs
 @option(
     "--print-env",
     is_flag=True,
-    help="Print what other clients need to know, as lines for a shell, and end; the server need not run.",
+    help="Print what the platform's client needs, as lines for a shell, and end; the server need not run.",
 )
 @click.pass_obj
 def command(
@@ -63,8 +63,7 @@ def command(
         address = serving.address_of(home, host=host, port=port)
         for name, value in address.environment.items():
             click.echo(f"export {name}={shlex.quote(value)}")
-        click.echo("# The platform's client takes no endpoint from there; tell it when it is made:")
-        click.echo(f"# labelbox.Client(endpoint={address.endpoint!r})")
+        click.echo('# The client reads the key by itself: labelbox.Client(endpoint=os.environ["LABELBOX_ENDPOINT"])')
         return
 
     if host not in ("127.0.0.1", "localhost", "::1"):

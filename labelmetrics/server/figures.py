@@ -67,8 +67,8 @@ def evaluation_of(store: Store, connection: Connection, run_id: str) -> Evaluati
 SHOWN = 500
 """Rows of a table; a browser can show more, and nobody reads them."""
 
-COUNTED = ("TP", "FP", "TN", "FN", "precision", "recall", "F1", "n")
-PLAIN = ("value", "n")
+COUNTED = ("TP", "FP", "TN", "FN", "Precision", "Recall", "F1", "Data rows")
+PLAIN = ("Value", "Data rows")
 
 
 class Line(NamedTuple):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from importlib.resources import files
 from typing import NamedTuple
 
 from anyio import to_thread
@@ -34,6 +33,7 @@ class Row(NamedTuple):
     run: ModelRun
     counts: figures.Counts
     headline: list[tuple[str, float | None]]
+    confidence: float | None
 
 
 def _page(make: Callable[[Context, Request], str]) -> Callable[[Request], Awaitable[Response]]:
@@ -80,8 +80,9 @@ def _list(context: Context, request: Request) -> str:
 
 def _row(context: Context, connection: Connection, run: ModelRun) -> Row:
     keys = figures.confidence_keys(connection, run.id)
-    headline = figures.headline(context.aggregates, run.id, next(iter(keys), None))
-    return Row(run, figures.counts_of(connection, run.id), headline)
+    confidence = next(iter(keys), None)
+    headline = figures.headline(context.aggregates, run.id, confidence)
+    return Row(run, figures.counts_of(connection, run.id), headline, confidence)
 
 
 def _number(request: Request) -> int:
@@ -135,16 +136,7 @@ def _confidence(request: Request) -> float | None:
         raise Refusal("MALFORMED_REQUEST", "a confidence is a number") from None
 
 
-async def _style(request: Request) -> Response:
-    return Response(
-        files("labelmetrics.server").joinpath("static/style.css").read_bytes(),
-        media_type="text/css",
-        headers={"Cache-Control": "max-age=3600"},
-    )
-
-
 ROUTES = [
     Route("/", _home, methods=["GET"]),
     Route("/runs/{id}", _page(_run), methods=["GET"]),
-    Route("/static/style.css", _style, methods=["GET"]),
 ]

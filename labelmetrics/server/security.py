@@ -14,6 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from labelmetrics.server.keys import KeyCheck
 from labelmetrics.server.refusals import Refusal, refuse
+from labelmetrics.server.rendering import style_digest
 
 __all__ = ["AccessLog", "Guard", "cookie_name"]
 
@@ -25,7 +26,7 @@ DRAINED = 1 << 20
 """How much of a refused request is read, so that whoever sends it gets to read the answer."""
 
 HEADERS = {
-    "content-security-policy": "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self'; "
+    "content-security-policy": f"default-src 'none'; style-src '{style_digest()}'; img-src data:; form-action 'none'; "
     "base-uri 'none'; frame-ancestors 'none'",
     "x-content-type-options": "nosniff",
     "x-frame-options": "DENY",
@@ -121,12 +122,12 @@ def _name_of(host: str) -> str | None:
 def _check_origin(headers: Headers, method: str) -> None:
     """Refuse what pages of other servers ask for; programs that are no browsers say nothing of an origin."""
     origin, site = headers.get("origin"), headers.get("sec-fetch-site")
-    is_foreign = origin is not None and urlsplit_netloc(origin) != headers.get("host", "").lower()
+    is_foreign = origin is not None and _place_of(origin) != headers.get("host", "").lower()
     if is_foreign or (method not in SAFE and site not in (None, "same-origin", "none")):
         raise Refusal("AUTHORIZATION_ERROR", "pages of other servers may not use this one")
 
 
-def urlsplit_netloc(origin: str) -> str | None:
+def _place_of(origin: str) -> str | None:
     """Host and port of an origin; ``None`` where it has none."""
     try:
         return urlsplit(origin).netloc.lower() or None

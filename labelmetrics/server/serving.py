@@ -31,6 +31,9 @@ TRIED = 20
 GRACE = 10
 """Seconds that requests have to end when the server is stopped."""
 
+KEEP = 300
+"""Seconds that a connection may be idle: one that is closed just as it is used again looks like an error to clients."""
+
 ANY = ("0.0.0.0", "::", "")
 
 
@@ -53,12 +56,8 @@ class Address(NamedTuple):
 
     @property
     def environment(self) -> dict[str, str]:
-        """What clients read from the environment: the platform's, and our own."""
-        return {
-            "LABELBOX_API_KEY": self.key,
-            "LABELMETRICS_API_KEY": self.key,
-            "LABELMETRICS_ENDPOINT": self.endpoint,
-        }
+        """What the platform's client needs: it reads the key by itself, and is told the endpoint."""
+        return {"LABELBOX_API_KEY": self.key, "LABELBOX_ENDPOINT": self.endpoint}
 
 
 def address_of(home: str | Path | None = None, *, host: str = "127.0.0.1", port: int | None = None) -> Address:
@@ -131,6 +130,7 @@ def serve(
             lifespan="off",
             ws="none",
             timeout_graceful_shutdown=GRACE,
+            timeout_keep_alive=KEEP,
         )
         importer.start()
         stack.callback(importer.stop)

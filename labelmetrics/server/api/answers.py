@@ -142,7 +142,17 @@ def list_data_rows(call: Call) -> forms.DataRows:
 AT_ONCE = 5_000
 """Data rows of one transaction, for which others wait."""
 
-ROW_FIELDS = {"id": str, "globalKey": str, "media": str, "width": int, "height": int, "split": str, "metadata": dict}
+ROW_FIELDS: dict[str, type] = {
+    "id": str,
+    "globalKey": str,
+    "media_path": str,
+    "width": int,
+    "height": int,
+    "split": str,
+    "metadata": dict,
+}
+MEDIA = ("media", "mediaPath")
+"""Other names of ``media_path``."""
 
 
 def register_data_rows(call: Call) -> forms.Registered:
@@ -179,14 +189,14 @@ def _row(number: int, line: bytes) -> dict[str, Any]:
         raise _bad_row(number, error.msg) from None
     if not isinstance(row, dict):
         raise _bad_row(number, "expected an object")
-    row = {name: value for name, value in row.items() if value is not None}
+    row = {"media_path" if name in MEDIA else name: value for name, value in row.items() if value is not None}
     for name, value in row.items():
         if name not in ROW_FIELDS:
             raise _bad_row(number, f"there is no field {name!r}; there are {', '.join(ROW_FIELDS)}")
         if not isinstance(value, ROW_FIELDS[name]) or isinstance(value, bool):
             raise _bad_row(number, f"{name!r} has the wrong type")
-    if len({"id", "globalKey"} & {*row}) != 1:
-        raise _bad_row(number, "a data row has either an id or a globalKey")
+    if not {"id", "globalKey"} & {*row}:
+        raise _bad_row(number, "a data row has an id or a globalKey")
     if row.get("split", data_rows.SPLITS[0]) not in data_rows.SPLITS:
         raise _bad_row(number, f"a split is one of {', '.join(data_rows.SPLITS)}")
     return row
