@@ -6,9 +6,10 @@ from anyio import CapacityLimiter, to_thread
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from labelmetrics.errors import LabelmetricsError
 from labelmetrics.server.account import account_of
@@ -58,9 +59,9 @@ def make_app(store: Store, importer: Worker, settings: Settings | None = None) -
         middleware=[
             Middleware(AccessLog),
             Middleware(Guard, keys=KeyCheck(store), allow_hosts=settings.allow_hosts),
+            Middleware(_Unforeseen),
         ],
-        # Two entries, since Starlette looks at the one for Exception outside of everything else.
-        exception_handlers={HTTPException: _told, LabelmetricsError: _told, Exception: _told},
+        exception_handlers={HTTPException: _told, LabelmetricsError: _told},
     )
     app.router.redirect_slashes = False
     app.state.context = Context(
@@ -82,12 +83,33 @@ async def _health(request: Request) -> Response:
 
 
 async def _told(request: Request, error: Exception) -> Response:
-    if isinstance(error, HTTPException):
-        error = _of_http(request, error)
-    if not isinstance(error, LabelmetricsError):
-        # Writing the traceback may take a while.
-        return refuse(request.scope, await to_thread.run_sync(as_refusal, error))
-    return refuse(request.scope, as_refusal(error))
+    return refuse(request.scope, _of_http(request, error) if isinstance(error, HTTPException) else as_refusal(error))
+
+
+class _Unforeseen:
+    """Tells of errors that nobody thought of, as of others; the log has their tracebacks."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        has_begun = False
+
+        async def noting(message: Message) -> None:
+            nonlocal has_begun
+            has_begun = True
+            await send(message)
+
+        try:
+            await self._app(scope, receive, noting)
+        except ClientDisconnect:
+            return  # nobody is there to be told
+        except Exception as error:
+            # Writing the traceback may take a while.
+            refusal = await to_thread.run_sync(as_refusal, error)
+            if not has_begun:
+                await refuse(scope, refusal)(scope, receive, send)
+            # An answer that has begun breaks off here: the connection is closed, so that it is not taken for whole.
 
 
 def _of_http(request: Request, error: HTTPException) -> Refusal:

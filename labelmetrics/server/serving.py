@@ -152,15 +152,16 @@ def logging_to(info: Callable[[str], None], error: Callable[[str], None]) -> Ite
             tell = error if record.levelno >= logging.WARNING else info
             tell(self.format(record))
 
-    log, handler = logging.getLogger("labelmetrics.server"), Told()
-    before = log.level
-    log.setLevel(logging.INFO)
-    log.addHandler(handler)
+    levels = {"labelmetrics": logging.INFO, "uvicorn": logging.WARNING}
+    handler = Told()
+    for name, level in levels.items():
+        logging.getLogger(name).setLevel(level)
+        logging.getLogger(name).addHandler(handler)
     try:
         yield
     finally:
-        log.removeHandler(handler)
-        log.setLevel(before)
+        for name in levels:
+            logging.getLogger(name).removeHandler(handler)
 
 
 class _Server(uvicorn.Server):
