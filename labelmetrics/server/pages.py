@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import NamedTuple
 
 from anyio import to_thread
@@ -130,10 +131,11 @@ def _confidence(request: Request) -> float | None:
     text = request.query_params.get("confidence", "")
     if not text:
         return None
-    try:
-        return float(text[:40])
-    except ValueError:
-        raise Refusal("MALFORMED_REQUEST", "a confidence is a number") from None
+    with suppress(ValueError):
+        number = float(text[:40])
+        if 0 <= number <= 1:
+            return number
+    raise Refusal("MALFORMED_REQUEST", "a confidence is a number from 0 to 1")
 
 
 ROUTES = [

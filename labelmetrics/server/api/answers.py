@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 from sqlalchemy import Connection
 
-from labelmetrics.errors import Fault, NotFoundError
+from labelmetrics.errors import Fault, NotFoundError, UnknownRowsError
 from labelmetrics.server import figures
 from labelmetrics.server.api import forms
 from labelmetrics.server.api.call import Call
@@ -216,8 +216,11 @@ def list_slices(call: Call) -> forms.Slices:
 
 def set_slice(call: Call) -> forms.Slice:
     name = check_name(call.path["name"], call.context, "name of a slice")
-    with call.context.store.write() as connection:
-        members = data_rows.set_slice(connection, call.path["id"], name, call.body.data_rows)
+    try:
+        with call.context.store.write() as connection:
+            members = data_rows.set_slice(connection, call.path["id"], name, call.body.data_rows)
+    except UnknownRowsError as error:
+        raise Refusal("RESOURCE_NOT_FOUND", f"{error} (a slice has data rows of the run)") from None
     return forms.Slice(name=name, data_rows=members)
 
 

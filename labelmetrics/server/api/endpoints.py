@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import AsyncExitStack
+from itertools import groupby
 from typing import Any
 
 import orjson
@@ -26,16 +27,24 @@ from labelmetrics.server.streams import stream
 
 __all__ = ["ROUTES"]
 
-
-def _route(operation: Operation) -> Route:
-    path = "/".join(f"{{{part[1:-1]}}}" if part.startswith("{") else part for part in operation.path.split("/"))
-    route = Route(path, _endpoint(operation), methods=[operation.method], name=operation.name)
-    if operation.method == "GET" and route.methods is not None:
-        route.methods.add("HEAD")
-    return route
+Endpoint = Callable[[Request], Awaitable[Response]]
 
 
-def _endpoint(operation: Operation) -> Callable[[Request], Awaitable[Response]]:
+def _routes() -> Iterator[Route]:
+    """A route for each path, so that it knows all methods that are possible there."""
+    for path, operations in groupby(sorted(OPERATIONS, key=lambda one: one.path), key=lambda one: one.path):
+        endpoints: dict[str, Endpoint] = {one.method: _endpoint(one) for one in operations}
+        yield Route(path, _by_method(endpoints), methods=list(endpoints))
+
+
+def _by_method(endpoints: Mapping[str, Endpoint]) -> Endpoint:
+    async def endpoint(request: Request) -> Response:
+        return await endpoints["GET" if request.method == "HEAD" else request.method](request)
+
+    return endpoint
+
+
+def _endpoint(operation: Operation) -> Endpoint:
     async def endpoint(request: Request) -> Response:
         context = context_of(request)
         query = _checked(operation.query, _parameters(request), "parameters")
@@ -91,4 +100,4 @@ async def _openapi(request: Request) -> Response:
     return Response(orjson.dumps(document()), media_type="application/json")
 
 
-ROUTES = [Route("/api/openapi.json", _openapi, name="openapi"), *map(_route, OPERATIONS)]
+ROUTES = [Route("/api/openapi.json", _openapi, name="openapi"), *_routes()]
