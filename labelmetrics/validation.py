@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from itertools import islice
 from pathlib import Path
@@ -17,10 +17,11 @@ from labelmetrics.formats.data_rows import read_data_rows
 from labelmetrics.formats.known import Known, Names, Uses, mixed_kinds
 from labelmetrics.formats.metric_columns import names_of
 from labelmetrics.formats.metric_faults import (
-    beyond_limits,
     duplicate_keys,
+    too_many_metrics,
     two_aggregations,
     unlike_keys,
+    values_beyond_limits,
 )
 from labelmetrics.formats.metric_lines import Entry, MetricReader, MetricValues, entries, is_metric, lines_of
 from labelmetrics.formats.ndjson import Parsed, parse_line
@@ -34,6 +35,9 @@ __all__ = ["Report", "validate"]
 
 KEPT = 10_000
 """Faults that a report holds; beyond them they are counted."""
+
+HELD = 1 << 17
+"""Metrics whose numbers are held at a time."""
 
 REMEDIES = {
     "encoding": "write the file in UTF-8",
@@ -175,13 +179,13 @@ def validate(
     limits = limits or Limits()
     table = None if data_rows is None else read_data_rows(data_rows)
     known = Known.of(ground_truth, names_of(known_features, "known_features"), table)
-    check = _Check()
+    check = Check(limits)
     for entry in entries(source, lambda error: check.log.extend(error.faults)):
         check.add(entry)
     named = source if isinstance(source, list) else [source]
     if not check.lines and any(isinstance(one, str | Path) for one in named):
         warnings.warn("there are no lines to check", LabelmetricsWarning, stacklevel=2)
-    check.finish(limits, known, is_one_kind=table is None)
+    check.finish(known, is_one_kind=table is None)
     return check.report()
 
 
@@ -204,10 +208,19 @@ class _Log:
         return tuple(sorted(self.faults, key=lambda f: (self.files.get(f.file, last), f.line is None, f.line or 0)))
 
 
-class _Check:
-    """One run over an input."""
+class Check:
+    """One run over an input.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    limits : Limits
+        The platform's limits.
+    use : callable, optional
+        Given the metrics, some at a time, with their numbers: these are not held.
+    """
+
+    def __init__(self, limits: Limits, use: Callable[[MetricValues], object] | None = None) -> None:
+        self.limits, self.use = limits, use
         self.log = _Log()
         self.reader = MetricReader()
         self.lines = self.annotations = 0
@@ -230,6 +243,8 @@ class _Check:
             try:
                 if is_metric(line):
                     self.reader.add(line, entry.file, entry.line)
+                    if not len(self.reader) % HELD:
+                        self._drain()
                 else:
                     self._annotation(entry, parse_line(line))
             except InputError as error:
@@ -290,14 +305,21 @@ class _Check:
     def _use(uses: dict[Any, Uses], what: Any, entry: Entry) -> None:
         uses.setdefault(what, Uses(entry.file, entry.line)).count += 1
 
-    def finish(self, limits: Limits, known: Known, *, is_one_kind: bool) -> None:
+    def _drain(self) -> None:
+        values = self.reader.drain()
+        self.log.extend(values_beyond_limits(values, self.limits))
+        if self.use is not None:
+            self.use(values)
+
+    def finish(self, known: Known, *, is_one_kind: bool) -> None:
         """Check what only all lines together say."""
-        values = self.reader.values()
+        self._drain()
+        limits, values = self.limits, self.reader.values()
         for faults in (
             duplicate_keys(values, values.row),
             two_aggregations(values),
             unlike_keys(values),
-            beyond_limits(values, limits),
+            too_many_metrics(values, limits.metrics_per_data_row),
         ):
             self.log.extend(faults)
         self._of_metrics(values)

@@ -14,7 +14,7 @@ from labelmetrics.kernels.aggregation import grouped, repeated
 from labelmetrics.kernels.batch import Ints
 from labelmetrics.limits import Limits
 
-__all__ = ["beyond_limits", "duplicate_keys", "two_aggregations", "unlike_keys", "values_beyond_limits"]
+__all__ = ["duplicate_keys", "too_many_metrics", "two_aggregations", "unlike_keys", "values_beyond_limits"]
 
 NAMED = 5
 """Lines that a message names."""
@@ -92,12 +92,6 @@ def unlike_keys(values: MetricValues) -> Iterator[Fault]:
             )
 
 
-def beyond_limits(values: MetricValues, limits: Limits) -> Iterator[Fault]:
-    """Metrics that the platform refuses."""
-    yield from _too_many(values, limits.metrics_per_data_row)
-    yield from values_beyond_limits(values, limits)
-
-
 def values_beyond_limits(values: MetricValues, limits: Limits) -> Iterator[Fault]:
     """Metrics that the platform refuses, however few there are."""
     fewest, most = limits.confidence_keys
@@ -131,7 +125,8 @@ def values_beyond_limits(values: MetricValues, limits: Limits) -> Iterator[Fault
         )
 
 
-def _too_many(values: MetricValues, most: int) -> Iterator[Fault]:
+def too_many_metrics(values: MetricValues, most: int) -> Iterator[Fault]:
+    """Data rows with more metrics than the platform takes."""
     key = about(values, values.row)
     order, starts = grouped(key)
     distinct = np.sort(order[starts])  # the first metric of each key

@@ -266,14 +266,20 @@ class MetricReader:
         # The same for lines as texts: what stands around the value and which sort it is, the sorts, and the values.
         self._around: dict[tuple[bytes, bytes, int], int] = {}
         self._sorts: dict[tuple[tuple[float, ...] | None, bool], int] = {}
-        self._values: dict[bytes, _Value] = {}
-        self._clear()
+        self._numbers: dict[bytes, _Value] = {}
+        self.restart()
 
-    def _clear(self) -> None:
+    def restart(self) -> None:
+        """Forget what was added, but not what was learnt of how lines are written."""
         self._rows: dict[tuple[str, str], int] = {}
         self._files: dict[str | None, int] = {}
-        self._row, self._shape, self._file, self._line, self._offset = (array("q") for _ in range(5))
-        self._scalars, self._counts = array("d"), array("q")
+        self._keys: list[DataRowKey] = []
+        self._row, self._shape, self._file, self._line = (array("q") for _ in range(4))
+        self._forget()
+
+    def _forget(self) -> None:
+        self._drained = len(self._row)
+        self._offset, self._scalars, self._counts = array("q"), array("d"), array("q")
 
     def __len__(self) -> int:
         return len(self._row)
@@ -326,12 +332,11 @@ class MetricReader:
             about = About(None if uuid is None else uuid.decode(), kind.decode(), key.decode())
         except UnicodeDecodeError:
             return None
-        known = self._values.get(value)
+        known = self._numbers.get(value)
         shape = None if known is None else self._around.get((*around, known.sort))
         if known is None or shape is None:
             return about if self._learn(text, file, number, around, value) else None
-        rows = self._rows
-        self._row.append(rows.setdefault((about.kind, about.value), len(rows)))
+        self._row.append(self._code((about.kind, about.value)))
         self._shape.append(shape)
         if known.is_matrix:
             self._offset.append(len(self._counts) // 4)
@@ -357,18 +362,12 @@ class MetricReader:
         sort = self._sorts.setdefault((found.keys, found.is_matrix), len(self._sorts))
         self._around[(*around, sort)] = shape
         if len(value) <= VALUE_BYTES:
-            if len(self._values) >= VALUES_KEPT:
-                self._values.clear()
+            if len(self._numbers) >= VALUES_KEPT:
+                self._numbers.clear()
             stored = self._counts if found.is_matrix else self._scalars
             first = self._offset[-1] * (4 if found.is_matrix else 1)
-            self._values[value] = _Value(sort, found.is_matrix, stored[first:].tobytes())
+            self._numbers[value] = _Value(sort, found.is_matrix, stored[first:].tobytes())
         return True
-
-    def drain(self) -> MetricValues:
-        """All metrics that were added since the last time; what was learnt of lines is kept."""
-        found = self.values()
-        self._clear()
-        return found
 
     def _add_known(self, line: Any) -> bool:
         """Add a line whose shape is known; ``False``, or any error of the kinds above, where it may not be sound."""
@@ -429,7 +428,7 @@ class MetricReader:
             self._known[_common(line, is_matrix)] = code, order
 
     def _append(self, row: tuple[str, str], shape: int, is_matrix: bool, numbers: list[Any]) -> None:
-        self._row.append(self._rows.setdefault(row, len(self._rows)))
+        self._row.append(self._code(row))
         self._shape.append(shape)
         if is_matrix:
             self._offset.append(len(self._counts) // 4)
@@ -438,16 +437,31 @@ class MetricReader:
             self._offset.append(len(self._scalars))
             self._scalars.extend(numbers)
 
+    def _code(self, row: tuple[str, str]) -> int:
+        code = self._rows.setdefault(row, len(self._rows))
+        if code == len(self._keys):
+            self._keys.append(DataRowKey(*row))
+        return code
+
     def values(self) -> MetricValues:
-        """All metrics that were added."""
+        """All metrics that were added; without their numbers where some have been drained."""
+        return self._values(0)
+
+    def drain(self) -> MetricValues:
+        """The metrics that were added since the last time, with their numbers, which are forgotten."""
+        drained = self._values(self._drained)
+        self._forget()
+        return drained
+
+    def _values(self, start: int) -> MetricValues:
         return MetricValues(
-            rows=[DataRowKey(*key) for key in self._rows],
+            rows=self._keys,
             shapes=list(self._shapes),
             files=list(self._files),
-            row=np.array(self._row, np.int64),
-            shape=np.array(self._shape, np.int64),
-            file=np.array(self._file, np.int64),
-            line=np.array(self._line, np.int64),
+            row=np.array(self._row[start:], np.int64),
+            shape=np.array(self._shape[start:], np.int64),
+            file=np.array(self._file[start:], np.int64),
+            line=np.array(self._line[start:], np.int64),
             offset=np.array(self._offset, np.int64),
             scalars=np.array(self._scalars, np.float64),
             counts=np.array(self._counts, np.int64).reshape(-1, 4),

@@ -190,7 +190,8 @@ class _Taking:
 
     def metrics(self, limits: Limits) -> None:
         """Store the metrics."""
-        values = self.reader.drain()
+        values = self.reader.values()
+        self.reader.restart()
         if not len(values):
             return
         for fault in values_beyond_limits(values, limits):
