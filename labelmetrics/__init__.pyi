@@ -14,6 +14,13 @@ from labelmetrics.entities import (
 )
 from labelmetrics.errors import (
     AnnotationError as AnnotationError,
+    ApiAuthenticationError as ApiAuthenticationError,
+    ApiConflictError as ApiConflictError,
+    ApiConnectionError as ApiConnectionError,
+    ApiError as ApiError,
+    ApiNotFoundError as ApiNotFoundError,
+    ApiRateLimitError as ApiRateLimitError,
+    ApiServerError as ApiServerError,
     DataRowError as DataRowError,
     Fault as Fault,
     InputError as InputError,
@@ -23,6 +30,7 @@ from labelmetrics.errors import (
     MissingRowsError as MissingRowsError,
     SettingError as SettingError,
     SettingMismatchError as SettingMismatchError,
+    UploadError as UploadError,
 )
 from labelmetrics.evaluation import (
     Evaluation as Evaluation,
@@ -56,6 +64,23 @@ from labelmetrics.ranged import RangedEvaluation as RangedEvaluation, evaluate_f
 from labelmetrics.rollup import (
     Rollup as Rollup,
     aggregate as aggregate,
+)
+from labelmetrics.runs.client import (
+    Client as Client,
+)
+from labelmetrics.runs.job import (
+    ImportJob as ImportJob,
+    UploadResult as UploadResult,
+)
+from labelmetrics.runs.model import (
+    Model as Model,
+)
+from labelmetrics.runs.model_run import (
+    ModelRun as ModelRun,
+    ModelRunDataRow as ModelRunDataRow,
+)
+from labelmetrics.runs.plan import (
+    UploadPlan as UploadPlan,
 )
 from labelmetrics.sample import (
     write_sample as write_sample,

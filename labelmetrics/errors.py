@@ -15,6 +15,13 @@ from labelmetrics.words import counted
 
 __all__ = [
     "AnnotationError",
+    "ApiAuthenticationError",
+    "ApiConflictError",
+    "ApiConnectionError",
+    "ApiError",
+    "ApiNotFoundError",
+    "ApiRateLimitError",
+    "ApiServerError",
     "DataRowError",
     "Fault",
     "InputError",
@@ -28,6 +35,7 @@ __all__ = [
     "SettingMismatchError",
     "StoreError",
     "UnknownRowsError",
+    "UploadError",
 ]
 
 
@@ -255,6 +263,112 @@ class LimitError(InputError):
     ... except lm.LimitError:
     ...     print(len(list(evaluation.lines(over_limit="fit"))))
     20
+    """
+
+
+class ApiError(LabelmetricsError):
+    """A server of model runs refused a request, or its answer cannot be understood.
+
+    Parameters
+    ----------
+    message : str
+        What is wrong.
+    url : str, optional
+        Where the request went.
+    status : int, optional
+        Status of the answer.
+    code : str, optional
+        The server's own code of the error, such as ``"RESOURCE_NOT_FOUND"``.
+
+    Examples
+    --------
+    >>> print(ApiError("the answer is no JSON", url="http://127.0.0.1:8765/graphql", status=200))
+    http://127.0.0.1:8765/graphql: the answer is no JSON (status 200)
+    """
+
+    def __init__(
+        self, message: str, *, url: str | None = None, status: int | None = None, code: str | None = None
+    ) -> None:
+        self.message, self.url, self.status, self.code = message, url, status, code
+        said = [*([f"status {status}"] if status is not None else []), *([code] if code else [])]
+        where, why = "" if url is None else f"{url}: ", f" ({', '.join(said)})" if said else ""
+        super().__init__(f"{where}{message}{why}")
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _again, (type(self), self.message, self.url, self.status, self.code)
+
+
+def _again(error: type[ApiError], message: str, url: str | None, status: int | None, code: str | None) -> ApiError:
+    return error(message, url=url, status=status, code=code)
+
+
+class ApiAuthenticationError(ApiError):
+    """The server does not know the key, or the key may not do this.
+
+    Examples
+    --------
+    >>> issubclass(ApiAuthenticationError, ApiError)
+    True
+    """
+
+
+class ApiNotFoundError(ApiError):
+    """The server does not have what was asked for.
+
+    Examples
+    --------
+    >>> issubclass(ApiNotFoundError, ApiError)
+    True
+    """
+
+
+class ApiConflictError(ApiError):
+    """The server already has something else by that name.
+
+    Examples
+    --------
+    >>> issubclass(ApiConflictError, ApiError)
+    True
+    """
+
+
+class ApiRateLimitError(ApiError):
+    """The server takes no more requests for now, and waiting did not help.
+
+    Examples
+    --------
+    >>> issubclass(ApiRateLimitError, ApiError)
+    True
+    """
+
+
+class ApiServerError(ApiError):
+    """The server failed, and asking again did not help.
+
+    Examples
+    --------
+    >>> issubclass(ApiServerError, ApiError)
+    True
+    """
+
+
+class ApiConnectionError(ApiError):
+    """The server cannot be reached, or does not answer in time, and trying again did not help.
+
+    Examples
+    --------
+    >>> issubclass(ApiConnectionError, ApiError)
+    True
+    """
+
+
+class UploadError(LabelmetricsError):
+    """An upload, or another job of the server, failed or did not end in time.
+
+    Examples
+    --------
+    >>> issubclass(UploadError, LabelmetricsError)
+    True
     """
 
 
