@@ -51,7 +51,7 @@ def export_lines(
         },
     }
     task = connection.execute(documents.EXPORT, {"input": given})["exportDataRowsInModelRun"].text("taskId")
-    user = connection.execute(documents.GET_USER)["user"].text("id")
+    user = connection.execute(documents.GET_USER, {})["user"].text("id")
 
     def ask() -> Json:
         found = connection.execute(documents.GET_TASK, {"param_0": task, "param_1": user})["user"]["createdTasks"]

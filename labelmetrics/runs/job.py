@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
+from array import array
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import orjson
 
@@ -61,6 +62,12 @@ class Import:
     percent: int
     urls: dict[str, str] = field(default_factory=dict, repr=False)
     error: str | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """What :meth:`of` reads."""
+        names = {"inputs": "inputUrl", "statuses": "statusUrl", "errors": "errorUrl"}
+        urls = {names[content]: url for content, url in self.urls.items()}
+        return {"name": self.name, "id": self.id, "state": self.state, "progress": f"{self.percent}%", **urls}
 
     @classmethod
     def of(cls, found: Json, kind: str) -> Import:
@@ -137,6 +144,19 @@ class UploadResult:
         return html_table(["data row", "error"], rows, str(self))
 
 
+class Settle(Protocol):
+    """What is done when the server has worked through all lines."""
+
+    @property
+    def needs_statuses(self) -> bool:
+        """Whether it makes a difference which lines were taken."""
+        ...
+
+    def __call__(self, taken: array[int], /) -> object:
+        """Told of each line whether the server has taken it."""
+        ...
+
+
 class ImportJob:
     """An upload that the server works on: one import, or several where it was cut into parts.
 
@@ -154,8 +174,8 @@ class ImportJob:
         What was to be sent.
     sent : int
         Lines that were sent, this time or before.
-    settled : callable, optional
-        Called once, when all imports are finished, with the statuses of all lines.
+    settle : Settle, optional
+        Told once, when somebody waits until all is done, which lines the server has taken.
 
     Examples
     --------
@@ -172,14 +192,13 @@ class ImportJob:
         *,
         plan: UploadPlan | None = None,
         sent: int = 0,
-        settled: Callable[[ImportJob], object] | None = None,
+        settle: Settle | None = None,
     ) -> None:
         self._connection, self._run_id = connection, run_id
         self.imports = list(imports)
         self.plan = plan
         self.sent = sent
-        self._settled = settled
-        self._settle()
+        self._settle = settle
 
     @property
     def state(self) -> State:
@@ -224,7 +243,7 @@ class ImportJob:
             The server does not give it.
         """
         if content != "inputs":
-            self.wait_until_done(progress=False)
+            self._wait(progress=False, timeout=None)
         for one in self.imports:
             url = one.urls.get(content)
             if url is None:
@@ -247,13 +266,14 @@ class ImportJob:
         UploadError
             The import failed.
         """
-        failures, failed, total = list[dict[str, Any]](), 0, 0
+        failures: list[dict[str, Any]] = []
+        taken = array("b")
         for status in self.read("statuses"):
-            total += 1
-            if status.get("status") != "SUCCESS":
-                failed += 1
-                if len(failures) < SHOWN:
-                    failures.append(status)
+            taken.append(status.get("status") == "SUCCESS")
+            if not taken[-1] and len(failures) < SHOWN:
+                failures.append(status)
+        self._settled(taken)
+        total, failed = len(taken), len(taken) - sum(taken)
         return UploadResult(
             sent=self.sent or total,
             unchanged=0 if self.plan is None else self.plan.unchanged or 0,
@@ -282,6 +302,18 @@ class ImportJob:
         UploadError
             An import failed, or it takes longer than the timeout.
         """
+        self._wait(progress=progress, timeout=timeout)
+        if self._settle is not None:
+            statuses = self.read("statuses") if self._settle.needs_statuses else ()
+            self._settled(array("b", (status.get("status") == "SUCCESS" for status in statuses)))
+        return self
+
+    def _settled(self, taken: array[int]) -> None:
+        settle, self._settle = self._settle, None
+        if settle is not None:
+            settle(taken)
+
+    def _wait(self, *, progress: bool | Progress, timeout: float | None) -> None:
         with shown_progress(progress) as tell:
             for _ in _until(timeout, f"the import {self._names()}"):
                 self._refresh()
@@ -291,22 +323,13 @@ class ImportJob:
         failed = [one for one in self.imports if one.state == "FAILED"]
         if failed:
             one = failed[0]
+            self._settled(array("b"))  # there is nothing to go on with
             raise UploadError(f"the import {one.name!r} failed: {one.error or 'the server gives no reason'}")
-        return self
 
     def _refresh(self) -> None:
-        changed = False
         for index, one in enumerate(self.imports):
             if one.state == "RUNNING":
                 self.imports[index] = fetch(self._connection, self._run_id, one)
-                changed = True
-        if changed:
-            self._settle()
-
-    def _settle(self) -> None:
-        if self._settled is not None and self._state() == "FINISHED":
-            settled, self._settled = self._settled, None
-            settled(self)
 
     def _state(self) -> State:
         states = {one.state for one in self.imports}

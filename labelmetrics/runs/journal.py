@@ -151,15 +151,15 @@ class Journal:
             self._state["registered"] = True
             self._save()
 
-    def name_of(self, digest: str) -> str | None:
-        """Name of the import of a part that was sent."""
-        name = self._state["parts"].get(digest)
-        return name if isinstance(name, str) else None
+    def sent(self, digest: str) -> dict[str, Any] | None:
+        """What the server said of a part that was sent; ``None`` where none is noted."""
+        said = self._state["parts"].get(digest)
+        return said if isinstance(said, dict) else None
 
-    def note(self, digest: str, name: str) -> None:
+    def note(self, digest: str, said: dict[str, Any]) -> None:
         """Note that a part was sent."""
         with self._lock:
-            self._state["parts"][digest] = name
+            self._state["parts"][digest] = said
             self._save()
 
     def save(self) -> None:

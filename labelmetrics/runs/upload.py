@@ -22,7 +22,7 @@ from labelmetrics.formats.metric_lines import MetricReader, is_metric
 from labelmetrics.kernels.batch import Bools, DataRowKey
 from labelmetrics.limits import Limits
 from labelmetrics.runs import documents
-from labelmetrics.runs.connection import Connection, File
+from labelmetrics.runs.connection import Connection, File, Json
 from labelmetrics.runs.digests import Digester, Held, Records
 from labelmetrics.runs.job import Import, ImportJob, Progress, find, wait_for_task
 from labelmetrics.runs.journal import Identity, Journal, journal_file
@@ -191,7 +191,7 @@ class Upload:
                 journal.note_registered()
             imports = self._send_parts(name, source, selected, journal, plan.to_send)
         settle = _Settle(self, found, selected, journal)
-        return ImportJob(self.connection, self.run_id, imports, plan=plan, sent=plan.to_send, settled=settle)
+        return ImportJob(self.connection, self.run_id, imports, plan=plan, sent=plan.to_send, settle=settle)
 
     def _before(self, name: str) -> list[Import]:
         """The import that brought what the run already holds, if it has this name."""
@@ -261,19 +261,16 @@ class Upload:
 
     def _send(self, part: Part, name: str, journal: Journal) -> Import:
         """Send one part, unless the journal says that it was."""
-        if journal.name_of(part.digest) == name:
-            try:
-                return self._found(name)
-            except ApiError as error:
-                if error.code != "RESOURCE_NOT_FOUND":
-                    raise
+        noted = journal.sent(part.digest)
+        if noted is not None:
+            return Import.of(Json(noted, self.connection.target.endpoint), self.kind)
         try:
             one = self._create(part, name)
         except ApiConflictError:
             if self.kind != "predictions" or not self._is_there(part, name):
                 raise
             one = find(self.connection, self.run_id, name)
-        journal.note(part.digest, name)
+        journal.note(part.digest, one.to_dict())
         return one
 
     def _create(self, part: Part, name: str) -> Import:
@@ -286,16 +283,6 @@ class Upload:
         variables = {"file": None, "contentLength": len(part.content), "modelRunId": self.run_id, "name": name}
         data = self.connection.execute(documents.IMPORT_FILE, variables, file=file)
         return Import.of(data["createModelErrorAnalysisPredictionImport"], self.kind)
-
-    def _found(self, name: str) -> Import:
-        if self.kind == "predictions":
-            return find(self.connection, self.run_id, name)
-        listed = self.connection.api_json("GET", "runs/{}/imports", self.run_id)
-        rows = listed if isinstance(listed.value, list) else listed["imports"]
-        for one in rows.items():
-            if one.text("name") == name and one.get("kind") == self.kind:
-                return Import.of(one, self.kind)
-        raise ApiError(f"there is no import {name!r}", code="RESOURCE_NOT_FOUND")
 
     def _is_there(self, part: Part, name: str) -> bool:
         """Whether the import that has the name holds just these lines: an earlier attempt came through after all."""
@@ -321,14 +308,15 @@ class _Settle:
         self._place = (np.cumsum(selected) - 1)[found.line[is_sent]]
         self._lines = int(selected.sum())
 
-    def __call__(self, job: ImportJob) -> None:
-        if self._upload.kind == "predictions" and self._upload.connection.target.is_platform:
-            try:
-                taken = array("b", (status.get("status") == "SUCCESS" for status in job.read("statuses")))
-            except LabelmetricsError:
-                return  # nothing is noted, so these lines are sent once more another time
-            if len(taken) == self._lines:
-                self._upload.ledger.add(self._records[np.array(taken, bool)[self._place]])
+    @property
+    def needs_statuses(self) -> bool:
+        """Only what the platform has taken is noted: our own server tells itself what it has."""
+        return self._upload.kind == "predictions" and self._upload.connection.target.is_platform
+
+    def __call__(self, taken: array[int]) -> None:
+        # A server may give no status, or not one for each line: then they are sent once more another time.
+        if self.needs_statuses and len(taken) == self._lines:
+            self._upload.ledger.add(self._records[np.array(taken, bool)[self._place]])
         self._journal.remove()
 
 
