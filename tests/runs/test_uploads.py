@@ -149,7 +149,7 @@ def test_evaluations_and_their_files_are_sent(run: ModelRun, server: FakeServer,
     assert plan.new == plan.to_send == plan.lines > 0
     run.add_predictions("first", evaluation, over_limit="fit").wait_until_done(False)
     assert len(server.rows) == 4
-    assert all("width" in row for row in server.rows.values())
+    assert all("media" in row for row in server.rows.values())
     assert run.plan(tmp_path / "x.lmeval", over_limit="fit").unchanged == plan.lines
     ranged = lm.evaluate_files(
         files["ground_truth"],
