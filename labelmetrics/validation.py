@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import warnings
+from array import array
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
+from hashlib import blake2b
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -26,6 +28,7 @@ from labelmetrics.formats.metric_faults import (
 from labelmetrics.formats.metric_lines import Entry, MetricReader, MetricValues, entries, is_metric, lines_of
 from labelmetrics.formats.ndjson import Parsed, parse_line
 from labelmetrics.frame import SHOWN, html_table
+from labelmetrics.kernels.aggregation import repeated
 from labelmetrics.kernels.batch import DataRowKey
 from labelmetrics.limits import Limits
 from labelmetrics.types import ClassificationAnnotation, VideoMaskAnnotation
@@ -36,7 +39,7 @@ __all__ = ["Report", "validate"]
 KEPT = 10_000
 """Faults that a report holds; beyond them they are counted."""
 
-HELD = 1 << 17
+HELD = 1 << 15
 """Metrics whose numbers are held at a time."""
 
 REMEDIES = {
@@ -203,6 +206,10 @@ class _Log:
             if len(self.faults) < KEPT:
                 self.faults.append(fault)
 
+    def add(self, other: _Log) -> None:
+        self.rules += other.rules
+        self.faults += other.faults[: KEPT - len(self.faults)]
+
     def sorted(self) -> tuple[Fault, ...]:
         last = len(self.files)
         return tuple(sorted(self.faults, key=lambda f: (self.files.get(f.file, last), f.line is None, f.line or 0)))
@@ -221,10 +228,14 @@ class Check:
 
     def __init__(self, limits: Limits, use: Callable[[MetricValues], object] | None = None) -> None:
         self.limits, self.use = limits, use
-        self.log = _Log()
+        self.log, self._of_numbers = _Log(), _Log()
         self.reader = MetricReader()
         self.lines = self.annotations = 0
-        self.uuids: dict[str, tuple[str | None, int]] = {}
+        self.named = array("b")
+        """Of each metric 0, 1 or 2: it has no uuid, null as uuid, or one."""
+        # Of each line with a uuid its digest, and file, line and data row (those of annotations count from -1 down).
+        self._uuids, self._places = bytearray(), array("q")
+        self._annotated: dict[DataRowKey, int] = {}
         # What the other annotations name.
         self.rows: dict[DataRowKey, Uses] = {}
         self.features: dict[Names, Uses] = {}
@@ -243,14 +254,16 @@ class Check:
             try:
                 if is_metric(line):
                     self.reader.add(line, entry.file, entry.line)
+                    self.named.append(0 if "uuid" not in line else 1 if line["uuid"] is None else 2)
+                    row = self.reader.last_row
                     if not len(self.reader) % HELD:
                         self._drain()
                 else:
-                    self._annotation(entry, parse_line(line))
+                    row = -1 - self._annotation(entry, parse_line(line))
             except InputError as error:
                 self._refuse(entry, line, error)
             else:
-                self._uuid(entry, line)
+                self._uuid(entry, line, row)
 
     def _refuse(self, entry: Entry, line: Any, error: InputError) -> None:
         names = (
@@ -270,36 +283,37 @@ class Check:
             for fault in error.faults or [Fault(rule="line", message=str(error))]
         )
 
-    def _uuid(self, entry: Entry, line: Mapping[str, Any]) -> None:
+    def _uuid(self, entry: Entry, line: Mapping[str, Any], row: int) -> None:
         uuid = line.get("uuid")
-        if uuid is None:
-            return
-        if uuid not in self.uuids:
-            self.uuids[uuid] = entry.file, entry.line
-        else:
-            file, number = self.uuids[uuid]
-            row = line["dataRow"]
-            shown = next(f"{kind}:{key}" for kind, key in row.items() if key is not None)
-            where = f"line {number}" + (f" of {file}" if file is not None else "")
-            self.log.extend(
-                [
-                    Fault(
-                        rule="duplicate-uuid",
-                        message=f"the same uuid as {where}",
-                        remedy="give every line a uuid of its own, or none",
-                        file=entry.file,
-                        line=entry.line,
-                        path="$.uuid",
-                        data_row=shown,
-                    )
-                ]
-            )
+        if uuid is not None:
+            self._uuids += blake2b(uuid.encode("utf-8", "surrogatepass"), digest_size=16).digest()
+            self._places.extend((self.log.files[entry.file], entry.line, row))
 
-    def _annotation(self, entry: Entry, parsed: list[Parsed]) -> None:
+    def _repeated_uuids(self) -> Iterator[Fault]:
+        files, rows = list(self.log.files), list(self._annotated)
+        places = np.array(self._places, np.int64).reshape(-1, 3)
+        for first, *rest in repeated(np.frombuffer(self._uuids, np.int64).reshape(-1, 2)):
+            file, number, _ = places[first].tolist()
+            where = f"line {number}" + (f" of {files[file]}" if files[file] is not None else "")
+            for index in rest:
+                file, number, row = places[index].tolist()
+                yield Fault(
+                    rule="duplicate-uuid",
+                    message=f"the same uuid as {where}",
+                    remedy="give every line a uuid of its own, or none",
+                    file=files[file],
+                    line=number,
+                    path="$.uuid",
+                    data_row=str(self.reader.row(row) if row >= 0 else rows[-1 - row]),
+                )
+
+    def _annotation(self, entry: Entry, parsed: list[Parsed]) -> int:
+        """Note what an annotation names; returns the number of its data row."""
         self.annotations += 1
         self._use(self.rows, parsed[0].data_row, entry)
         for names in dict.fromkeys(names for one in parsed for names in _features(one.annotation)):
             self._use(self.features, names, entry)
+        return self._annotated.setdefault(parsed[0].data_row, len(self._annotated))
 
     @staticmethod
     def _use(uses: dict[Any, Uses], what: Any, entry: Entry) -> None:
@@ -307,7 +321,7 @@ class Check:
 
     def _drain(self) -> None:
         values = self.reader.drain()
-        self.log.extend(values_beyond_limits(values, self.limits))
+        self._of_numbers.extend(values_beyond_limits(values, self.limits))
         if self.use is not None:
             self.use(values)
 
@@ -320,8 +334,10 @@ class Check:
             two_aggregations(values),
             unlike_keys(values),
             too_many_metrics(values, limits.metrics_per_data_row),
+            self._repeated_uuids(),
         ):
             self.log.extend(faults)
+        self.log.add(self._of_numbers)
         self._of_metrics(values)
         if is_one_kind:
             self.log.extend(mixed_kinds(self.rows))

@@ -642,15 +642,16 @@ def key_uuids(data_row: Coded, name: Coded, feature: Coded, subclass: Coded) -> 
         table = np.append(np.frombuffer(texts, ">u8").astype(np.uint64), np.zeros(2, np.uint64)).reshape(-1, 2)
         high ^= table[column.codes, 0]
         low ^= table[column.codes, 1]
-    high = high & np.uint64(0xFFFF_FFFF_FFFF_0FFF) | np.uint64(0x8000)
-    low = low & np.uint64(0x3FFF_FFFF_FFFF_FFFF) | np.uint64(0x8000_0000_0000_0000)
-    return _hex(np.column_stack([high, low]))
+    return uuid_texts(high, low)
 
 
-def _hex(words: NDArray[np.uint64]) -> pa.Array:
-    """Text of uuids given as two words of 64 bits each."""
+def uuid_texts(high: NDArray[np.uint64], low: NDArray[np.uint64]) -> pa.Array:
+    """Text of the uuids that digests of metric keys make, given as two words of 64 bits each."""
     import pyarrow as pa
 
+    high = high & np.uint64(0xFFFF_FFFF_FFFF_0FFF) | np.uint64(0x8000)
+    low = low & np.uint64(0x3FFF_FFFF_FFFF_FFFF) | np.uint64(0x8000_0000_0000_0000)
+    words = np.column_stack([high, low])
     n = len(words)
     digits = HEX[words.astype(">u8").view(np.uint8)].view(np.uint8).reshape(n, 32)
     text = np.full((n, 36), ord("-"), np.uint8)

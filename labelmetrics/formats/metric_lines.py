@@ -443,6 +443,15 @@ class MetricReader:
             self._keys.append(DataRowKey(*row))
         return code
 
+    @property
+    def last_row(self) -> int:
+        """Number of the data row of the metric that was added last."""
+        return self._row[-1]
+
+    def row(self, number: int) -> DataRowKey:
+        """The data row with a number."""
+        return self._keys[number]
+
     def values(self) -> MetricValues:
         """All metrics that were added; without their numbers where some have been drained."""
         return self._values(0)

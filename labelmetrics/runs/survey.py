@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from hashlib import blake2b
 
 import numpy as np
+from numpy.typing import NDArray
 
 from labelmetrics.errors import Fault
 from labelmetrics.formats.known import Known
@@ -41,6 +42,8 @@ class Survey:
         Their bytes.
     line : ndarray of int64
         Which of the lines each metric is; other lines are other annotations.
+    named : ndarray of int8
+        Whether each metric has a uuid: 0 says it has none, 1 that there is null, 2 that it has one.
     records : ndarray of HELD
         Digests of each metric.
     values : MetricValues
@@ -55,6 +58,7 @@ class Survey:
     digest: str
     size: int
     line: Ints
+    named: NDArray[np.int8]
     records: Records
     values: MetricValues
     rows: list[DataRowKey]
@@ -125,6 +129,7 @@ def survey(source: Source, limits: Limits, over_limit: OverLimit) -> Survey:
         digest=text.hexdigest(),
         size=size,
         line=np.array(line, np.int64),
+        named=np.array(check.named, np.int8),
         records=np.concatenate([np.empty(0, digester(check.reader.drain()).dtype), *parts]),
         values=values,
         rows=list(check.rows),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from array import array
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from hashlib import blake2b
@@ -17,8 +17,8 @@ import orjson
 
 from labelmetrics.errors import ApiConflictError, ApiError, LabelmetricsError, SettingError, UploadError
 from labelmetrics.formats.data_rows import read_data_rows
-from labelmetrics.formats.metric_columns import Level, OverLimit, check_over_limit
-from labelmetrics.formats.metric_lines import MetricReader, is_metric
+from labelmetrics.formats.metric_columns import Level, OverLimit, check_over_limit, uuid_texts
+from labelmetrics.formats.metric_lines import MetricReader
 from labelmetrics.kernels.batch import Bools, DataRowKey
 from labelmetrics.limits import Limits
 from labelmetrics.runs import documents
@@ -30,7 +30,6 @@ from labelmetrics.runs.ledger import Ledger
 from labelmetrics.runs.plan import UploadPlan, planned
 from labelmetrics.runs.source import Source, opened
 from labelmetrics.runs.survey import Survey, survey
-from labelmetrics.types.metric import metric_uuid
 from labelmetrics.words import counted
 
 if TYPE_CHECKING:
@@ -189,7 +188,7 @@ class Upload:
             if not journal.is_registered:
                 self._register(found.rows, source.data_rows if table is None else table)
                 journal.note_registered()
-            imports = self._send_parts(name, source, selected, journal, plan.to_send)
+            imports = self._send_parts(name, source, found, selected, journal)
         settle = _Settle(self, found, selected, journal)
         return ImportJob(self.connection, self.run_id, imports, plan=plan, sent=plan.to_send, settle=settle)
 
@@ -222,10 +221,11 @@ class Upload:
                 self.connection.api("POST", "runs/{}/data-rows", self.run_id, lines=text)
         self.options.tell(step, 1.0)
 
-    def _send_parts(self, name: str, source: Source, selected: Bools, journal: Journal, total: int) -> list[Import]:
+    def _send_parts(self, name: str, source: Source, found: Survey, selected: Bools, journal: Journal) -> list[Import]:
         """Send all parts, some at a time."""
+        total = int(selected.sum())
         settings = journal.settings
-        parts = _parts(source, selected, settings["part_bytes"], settings["part_lines"])
+        parts = _parts(source, found, selected, settings["part_bytes"], settings["part_lines"])
         first = [*islice(parts, 2)]
         running: dict[Future[Import], int] = {}
         futures: list[Future[Import]] = []
@@ -359,14 +359,14 @@ def _described(rows: Sequence[DataRowKey], table: pa.Table | None) -> Iterator[d
     yield from ({row.kind: row.value} for row in rows if tuple(row) not in named)
 
 
-def _parts(source: Source, selected: Bools, most_bytes: int, most_lines: int) -> Iterator[Part]:
+def _parts(source: Source, found: Survey, selected: Bools, most_bytes: int, most_lines: int) -> Iterator[Part]:
     """The selected lines as they are sent, cut into parts; the same input is always cut in the same way."""
     texts: list[bytes] = []
     size = 0
-    for entry, is_sent in zip(source.entries(), selected.tolist(), strict=False):
+    for entry, is_sent, uuid in zip(source.entries(), selected.tolist(), _uuids(found), strict=False):
         if not is_sent:
             continue
-        text = _sent(entry.item)
+        text = _sent(entry.item, uuid)
         if texts and (size + len(text) + 1 > most_bytes or len(texts) >= most_lines):
             yield _part(texts)
             texts, size = [], 0
@@ -381,29 +381,21 @@ def _part(texts: list[bytes]) -> Part:
     return Part(content, len(texts), blake2b(content, digest_size=16).hexdigest())
 
 
-def _sent(text: bytes) -> bytes:
+def _uuids(found: Survey) -> Iterator[str | None]:
+    """What each line gets as uuid: metrics without one get the one that follows from their key."""
+    for start in range(0, found.report.lines, READ_AT_ONCE):
+        first, last = np.searchsorted(found.line, [start, start + READ_AT_ONCE])
+        lacking = first + np.flatnonzero(found.named[first:last] < 2)
+        uuids: list[str | None] = [None] * min(READ_AT_ONCE, found.report.lines - start)
+        made = uuid_texts(found.records["high"][lacking], found.records["low"][lacking]).to_pylist()
+        for line, uuid in zip((found.line[lacking] - start).tolist(), made, strict=True):
+            uuids[line] = uuid
+        yield from uuids
+
+
+def _sent(text: bytes, uuid: str | None) -> bytes:
     """A line as it is sent: a metric has a uuid, and there are only ASCII characters, as no server can misread them."""
+    if text.isascii() and (uuid is None or b'"uuid"' not in text):
+        return text if uuid is None else b'{"uuid":"%b",%b' % (uuid.encode(), text[1:])
     line = orjson.loads(text)
-    has_all = not is_metric(line) or line.get("uuid") is not None
-    if has_all and text.isascii():
-        return text
-    if not has_all:
-        line = {"uuid": _uuid(line), **{name: value for name, value in line.items() if name != "uuid"}}
-    return json.dumps(line, separators=(",", ":")).encode()
-
-
-def _uuid(line: Mapping[str, Any]) -> str:
-    row = next((kind, key) for kind, key in line["dataRow"].items() if key is not None)
-    return metric_uuid(row, line.get("metricName"), line.get("featureName"), line.get("subclassName"))
-
-
-def check_local(connection: Connection, what: str) -> None:
-    """Refuse what only our own server can do.
-
-    Raises
-    ------
-    UploadError
-        The target is the platform.
-    """
-    if connection.target.is_platform:
-        raise UploadError(f"{what}: the platform has no such thing; a local server has (labelmetrics serve)")
+    return json.dumps(line if uuid is None else {**line, "uuid": uuid}, separators=(",", ":")).encode()
