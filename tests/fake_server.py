@@ -31,6 +31,7 @@ class FakeServer:
         self.imports: dict[str, dict[str, Any]] = {}
         self.refused: set[str] = set()
         self.running = 0
+        self.state = "FINISHED"
         self.before: Callable[[str, Request], Response | None] = lambda operation, request: None
         self.after: Callable[[str, Request], Response | None] = lambda operation, request: None
         self.lock = threading.Lock()
@@ -142,7 +143,8 @@ class FakeServer:
             "id": found["name"],
             "name": found["name"],
             "modelRunId": RUN,
-            "state": "RUNNING" if self.running else "FINISHED",
+            "state": "RUNNING" if self.running else self.state,
+            "error": "the disk is full" if self.state == "FAILED" else None,
             "progress": "37%" if self.running else "100%",
             "inputFileUrl": f"{files}/inputs",
             "statusFileUrl": None if self.running else f"{files}/statuses",

@@ -133,6 +133,11 @@ class Client:
         """
         return get_run(self._place, model_run_id)
 
+    def model_runs(self, name: str | None = None) -> Iterator[ModelRun]:
+        """Iterate over the runs of all models, or those with a name."""
+        runs = (run for model in self.models() for run in model.model_runs())
+        return runs if name is None else (run for run in runs if run.name == name)
+
     def model_run(self, model: str, run: str, *, ontology_id: str | None = None) -> ModelRun:
         """The run of a model, both by name; what is not there is made.
 

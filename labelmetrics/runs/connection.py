@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from threading import Event
 from typing import Any
 from urllib.parse import quote, urljoin, urlsplit
 from uuid import uuid4
@@ -120,6 +122,12 @@ class Connection:
         self.retries = retries or Retries()
         self._transport = transport or web()
         self._keyed = {"Authorization": f"Bearer {target.key}"}
+
+    def until(self, stop: Event) -> Connection:
+        """The same connection, which gives up trying again when an event is set."""
+        if self.retries.sleep is not time.sleep:
+            return self
+        return Connection(self.target, self._transport, replace(self.retries, sleep=stop.wait))
 
     def execute(
         self,

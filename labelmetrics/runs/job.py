@@ -179,9 +179,12 @@ class ImportJob:
 
     Examples
     --------
-    >>> import labelmetrics as lm
-    >>> issubclass(lm.ImportJob, object)
-    True
+    >>> from labelmetrics.runs.connection import Connection
+    >>> from labelmetrics.runs.target import Target
+    >>> done = Import(name="first", id="i1", kind="predictions", state="FINISHED", percent=100)
+    >>> job = ImportJob(Connection(Target("http://127.0.0.1:8765/graphql", "secret")), "r1", [done])
+    >>> job.wait_until_done()
+    <ImportJob 'first': FINISHED, 100%>
     """
 
     def __init__(
@@ -308,6 +311,15 @@ class ImportJob:
             self._settled(array("b", (status.get("status") == "SUCCESS" for status in statuses)))
         return self
 
+    def _explained(self, one: Import) -> Import:
+        """A failed import with its reason, which the platform's protocol has no place for."""
+        if one.error is not None or self._connection.target.is_platform:
+            return one
+        try:
+            return Import.of(self._connection.api_json("GET", "imports/{}", one.id), one.kind)
+        except ApiError:
+            return one
+
     def _settled(self, taken: array[int]) -> None:
         settle, self._settle = self._settle, None
         if settle is not None:
@@ -322,7 +334,7 @@ class ImportJob:
                     break
         failed = [one for one in self.imports if one.state == "FAILED"]
         if failed:
-            one = failed[0]
+            one = self._explained(failed[0])
             self._settled(array("b"))  # there is nothing to go on with
             raise UploadError(f"the import {one.name!r} failed: {one.error or 'the server gives no reason'}")
 

@@ -11,6 +11,7 @@ import numpy as np
 from labelmetrics.errors import Fault, InputError, LimitError
 from labelmetrics.frame import html_table
 from labelmetrics.kernels.batch import Bools
+from labelmetrics.limits import Limits
 from labelmetrics.runs.digests import Held
 from labelmetrics.runs.survey import LIMITS, TOO_MANY, Survey, over_with_held
 from labelmetrics.words import counted
@@ -170,7 +171,7 @@ def planned(
     *,
     target: str,
     run_id: str,
-    limit: int | None,
+    limits: Limits | None,
     part_bytes: int,
     part_lines: int,
 ) -> tuple[UploadPlan, Bools]:
@@ -184,8 +185,8 @@ def planned(
         What the run holds, ``None`` where that is unknown.
     target, run_id : str
         Where they are sent.
-    limit : int or None
-        Most metrics of a data row; ``None`` where there is none.
+    limits : Limits or None
+        The platform's limits, ``None`` where they do not count.
     part_bytes, part_lines : int
         Most of each in a part.
     """
@@ -202,8 +203,8 @@ def planned(
     to_send = int(selected.sum())
     faults, fault_count = found.report.faults, found.report.fault_count
     over = found.report.rules.get(TOO_MANY, 0)
-    if limit is not None and not over:
-        over, more = over_with_held(found, chosen, held, at, limit)
+    if limits is not None and not over:
+        over, more = over_with_held(found, chosen, held, at, limits)
         faults, fault_count = (*faults, *more), fault_count + len(more)
     share = to_send / max(found.report.lines, 1)
     plan = UploadPlan(

@@ -160,8 +160,10 @@ def _without(report: Report, dropped: frozenset[str] | set[str]) -> Report:
     )
 
 
-def over_with_held(found: Survey, chosen: Bools, held: Held | None, at: Ints, limit: int) -> tuple[int, list[Fault]]:
-    """Data rows that would have too many metrics with those that the run holds: how many, and the worst one.
+def over_with_held(
+    found: Survey, chosen: Bools, held: Held | None, at: Ints, limits: Limits
+) -> tuple[int, list[Fault]]:
+    """What is too much together with what the run holds: data rows with too many metrics, and the faults to tell.
 
     Parameters
     ----------
@@ -173,9 +175,10 @@ def over_with_held(found: Survey, chosen: Bools, held: Held | None, at: Ints, li
         What the run holds.
     at : ndarray of int64
         Where each metric is held, -1 where it is new.
-    limit : int
-        Most metrics of a data row.
+    limits : Limits
+        The platform's limits.
     """
+    faults: list[Fault] = []
     row = found.values.row
     key = np.column_stack([found.records["high"].view(np.int64), found.records["low"].view(np.int64)])[chosen]
     order, starts = grouped(key)
@@ -188,19 +191,20 @@ def over_with_held(found: Survey, chosen: Bools, held: Held | None, at: Ints, li
         words[row] = found.records["row"]
         rows, counts = np.unique(held.records["row"], return_counts=True)
         place = np.minimum(np.searchsorted(rows, words), len(rows) - 1)
-        per_row += np.where(rows[place] == words, counts[place], 0)
+        known = rows[place] == words
+        per_row += np.where(known, counts[place], 0)
+        total = len(rows) + int((~known).sum())
+        if total > limits.data_rows_per_run:
+            message = f"{total:,} data rows with those of the run, which takes {limits.data_rows_per_run:,}"
+            faults.append(Fault(rule="data-rows-per-run", message=message, remedy="divide them among runs"))
+    limit = limits.metrics_per_data_row
     over = np.flatnonzero(per_row > limit)
     # Rows that get nothing new are as they were.
     over = over[np.isin(over, row[new])]
     if not len(over):
-        return 0, []
+        return 0, faults
     worst = int(over[per_row[over].argmax()])
     message = f"the data row would have {per_row[worst]} metrics with those of the run, the platform takes {limit}"
-    return len(over), [
-        Fault(
-            rule=TOO_MANY,
-            message=message,
-            remedy='send fewer metrics, or all of them to a server that takes them (over_limit="keep")',
-            data_row=str(found.values.rows[worst]),
-        )
-    ]
+    remedy = 'send fewer metrics, or all of them to a server that takes them (over_limit="keep")'
+    faults.append(Fault(rule=TOO_MANY, message=message, remedy=remedy, data_row=str(found.values.rows[worst])))
+    return len(over), faults

@@ -130,7 +130,9 @@ class Answer:
         return text or "it is empty"
 
     def error(self, message: str, kind: type[ApiError] = ApiError, code: str | None = None) -> ApiError:
-        """An error that tells where this answer comes from."""
+        """An error that tells where this answer comes from, and never the key, even if the server repeats it."""
+        key = self.request.headers.get("Authorization", "").rpartition(" ")[2]
+        message = message.replace(key, "(the key)") if key else message
         return kind(message, url=plain(self.request.url), status=self.status, code=code)
 
 
@@ -148,7 +150,7 @@ class Retries:
     patience : float
         Most seconds that are waited because the server asks for them.
     sleep : callable
-        Waits.
+        Waits; returns ``True`` where nobody waits for the answer any more.
     """
 
     attempts: int = 8
@@ -191,9 +193,8 @@ def send(request: Request, transport: Transport, retries: Retries) -> Answer:
         except (ConnectionError, TimeoutError) as interruption:
             asked = None
             error = ApiConnectionError(_why(request, interruption), url=plain(request.url))
-        if attempt >= retries.attempts:
+        if attempt >= retries.attempts or retries.sleep(retries.pause(attempt, asked)) is True:
             raise error
-        retries.sleep(retries.pause(attempt, asked))
 
 
 def _once(request: Request, transport: Transport) -> tuple[Answer, float | None]:

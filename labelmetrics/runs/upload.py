@@ -10,12 +10,20 @@ from dataclasses import dataclass, field
 from hashlib import blake2b
 from itertools import chain, islice
 from pathlib import Path
+from threading import Event
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import orjson
 
-from labelmetrics.errors import ApiConflictError, ApiError, LabelmetricsError, SettingError, UploadError
+from labelmetrics.errors import (
+    ApiConflictError,
+    ApiNotFoundError,
+    InputError,
+    LabelmetricsError,
+    SettingError,
+    UploadError,
+)
 from labelmetrics.formats.data_rows import read_data_rows
 from labelmetrics.formats.metric_columns import Level, OverLimit, check_over_limit, uuid_texts
 from labelmetrics.formats.metric_lines import MetricReader
@@ -105,7 +113,8 @@ class Upload:
     def __init__(
         self, connection: Connection, run_id: str, folder: Path, options: Options, kind: Kind = "predictions"
     ) -> None:
-        self.connection, self.run_id, self.folder = connection, run_id, folder
+        self._stop = Event()
+        self.connection, self.run_id, self.folder = connection.until(self._stop), run_id, folder
         self.options, self.kind = options, kind
         self.ledger = Ledger(folder, connection.target.endpoint, run_id)
 
@@ -140,7 +149,7 @@ class Upload:
             held,
             target=self.connection.target.endpoint,
             run_id=self.run_id,
-            limit=None if options.over_limit == "keep" else options.limits.metrics_per_data_row,
+            limits=None if options.over_limit == "keep" else options.limits,
             part_bytes=options.part_bytes,
             part_lines=options.part_lines,
         )
@@ -176,6 +185,8 @@ class Upload:
             file = journal_file(identity, source.path, self.folder)
             journal = Journal.resume(file, identity, found.digest)
             if journal is None:
+                if not found.report.lines:
+                    raise InputError("there are no lines to send")
                 plan, selected = self._planned(found)
                 plan.raise_for_faults()
                 cut = {"part_bytes": self.options.part_bytes, "part_lines": self.options.part_lines}
@@ -198,7 +209,7 @@ class Upload:
             return []
         try:
             return [find(self.connection, self.run_id, name)]
-        except ApiError:
+        except ApiNotFoundError:
             return []
 
     def _register(self, rows: Sequence[DataRowKey], table: pa.Table | None) -> None:
@@ -242,6 +253,7 @@ class Upload:
                     self.options.tell(step, sent / total)
                 sent += self._wait(running, 0)
             except BaseException:
+                self._stop.set()
                 pool.shutdown(wait=False, cancel_futures=True)
                 raise
         if sent != total:

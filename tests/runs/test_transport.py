@@ -128,6 +128,12 @@ def test_bad_answers_are_told_with_their_place(answer: Response, kind: type[lm.A
     assert KEY not in repr(caught.value)
 
 
+def test_a_key_that_a_server_repeats_is_not_shown() -> None:
+    with pytest.raises(lm.ApiError) as caught:
+        connection(Script(error("AUTHENTICATION_ERROR", f"Bearer {KEY} is wrong"))).execute("query { a }")
+    assert KEY not in str(caught.value)
+
+
 @pytest.mark.parametrize(
     "found", [None, 5, "x", [], {}, {"id": None}, {"id": {}}, {"id": "i"}, {"id": "i", "name": [1]}]
 )

@@ -341,6 +341,33 @@ def test_waiting_tells_how_far_it_is(run: ModelRun, server: FakeServer, monkeypa
         slow.wait_until_done(progress=False, timeout=0.01)
 
 
+def test_a_failed_import_is_told(run: ModelRun, server: FakeServer, tmp_path: Path) -> None:
+    server.state = "FAILED"
+    job = run.add_predictions("first", [line(1)])
+    for call in (job.wait_until_done, job.result, lambda: job.statuses, lambda: job.errors):
+        with pytest.raises(lm.UploadError, match="'first' failed: the disk is full"):
+            call()
+    assert not [*(tmp_path / "uploads").iterdir()]
+
+
+def test_a_bar_can_be_shown(run: ModelRun, server: FakeServer, capsys: pytest.CaptureFixture[str]) -> None:
+    run.add_predictions("first", [line(1)]).wait_until_done()
+    assert capsys.readouterr().out == ""
+
+
+def test_nothing_to_send_is_an_error(run: ModelRun) -> None:
+    with pytest.raises(lm.InputError, match="no lines"):
+        run.add_predictions("first", [])
+
+
+def test_data_rows_are_counted_with_those_of_the_run(run: ModelRun) -> None:
+    limits = lm.Limits(data_rows_per_run=3)
+    run.add_predictions("first", [line(1), line(2)], limits=limits)
+    assert run.plan([line(2), line(3)], limits=limits).ok
+    with pytest.raises(lm.LimitError, match="4 data rows"):
+        run.add_predictions("second", [line(3), line(4)], limits=limits)
+
+
 def test_representations_show_no_key(run: ModelRun, server: FakeServer) -> None:
     job = run.add_predictions("<b>", [line(1)])
     for one in (run, run.plan([line(2)]), job, job.result()):
