@@ -10,6 +10,7 @@ from pathlib import Path
 from sqlalchemy import Connection
 
 from labelmetrics.errors import StoreError
+from labelmetrics.store.schema import metadata
 
 __all__ = ["HEAD", "upgrade"]
 
@@ -32,16 +33,18 @@ def upgrade(connection: Connection, version: str | None) -> None:
     StoreError
         A later version of this package has written it.
     """
-    from alembic import command
     from alembic.config import Config
+    from alembic.runtime.environment import EnvironmentContext
     from alembic.script import ScriptDirectory
 
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent))
-    config.attributes["connection"] = connection
-    known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
+    scripts = ScriptDirectory.from_config(config)
+    known = {script.revision for script in scripts.walk_revisions()}
     if version is not None and version not in known:
         raise StoreError(
             f"the store has version {version} and this package reads up to {HEAD}: a later labelmetrics has written it"
         )
-    command.upgrade(config, "head")
+    with EnvironmentContext(config, scripts, fn=lambda at, _: scripts._upgrade_revs(HEAD, at)) as environment:
+        environment.configure(connection=connection, target_metadata=metadata, render_as_batch=True)
+        environment.run_migrations()
