@@ -22,7 +22,7 @@ def check_name(name: str, context: Context, what: str = "name") -> str:
     Refusal
         It is empty, or very long.
     """
-    if not name.strip():
+    if not name.strip(" \t\r\n"):
         raise malformed(f"a {what} is not empty")
     if len(name) > context.settings.name_length:
         raise malformed(f"a {what} has at most {context.settings.name_length} characters, got {len(name)}")

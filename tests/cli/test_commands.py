@@ -25,6 +25,7 @@ from labelmetrics.cli import COMMANDS, _messages as messages, labelmetrics
 from labelmetrics.formats.metric_columns import LEVELS, OverLimit as OverLimitNames
 
 HEAVY = ("numpy", "pyarrow", "pydantic", "shapely", "rich", "orjson", "PIL")
+HEAVY += ("sqlalchemy", "starlette", "uvicorn", "ariadne", "jinja2", "requests")
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ from pydantic.alias_generators import to_camel
 
 __all__ = ["Answer", "Asked"]
 
-Name = Annotated[str, StringConstraints(min_length=1, max_length=1000)]
+Name = Annotated[str, StringConstraints(min_length=1, max_length=1000, pattern=r"[^ \t\r\n]")]
 Split = Literal["TRAINING", "VALIDATION", "TEST", "UNASSIGNED"]
 Side = Literal["ground_truth", "prediction"]
 EvaluationState = Literal["PENDING", "READY", "FAILED"]
