@@ -167,7 +167,11 @@ def _check_fitted(source: Any) -> None:
 
 def _read(source: Any) -> MetricValues:
     reader = MetricReader()
-    each_line(source, lambda line, file, number: reader.add(line, file, number) if is_metric(line) else None)
+    each_line(
+        source,
+        lambda line, file, number: reader.add(line, file, number) if is_metric(line) else None,
+        lambda text, file, number: reader.add_text(text, file, number) is not None,
+    )
     if not len(reader) and isinstance(source, str | Path):
         warnings.warn(f"{source}: holds no metric lines", LabelmetricsWarning, stacklevel=4)
     return reader.values()

@@ -243,6 +243,8 @@ class Check:
     def add(self, entry: Entry) -> None:
         """Check all that one entry says by itself."""
         self.log.files.setdefault(entry.file, len(self.log.files))
+        if isinstance(entry.item, bytes) and self._add_text(entry, entry.item):
+            return
         try:
             lines = lines_of(entry.item)
         except InputError as error:
@@ -254,16 +256,33 @@ class Check:
             try:
                 if is_metric(line):
                     self.reader.add(line, entry.file, entry.line)
-                    self.named.append(0 if "uuid" not in line else 1 if line["uuid"] is None else 2)
-                    row = self.reader.last_row
-                    if not len(self.reader) % HELD:
-                        self._drain()
+                    row = self._added(0 if "uuid" not in line else 1 if line["uuid"] is None else 2)
                 else:
                     row = -1 - self._annotation(entry, parse_line(line))
             except InputError as error:
                 self._refuse(entry, line, error)
             else:
-                self._uuid(entry, line, row)
+                self._uuid(entry, line.get("uuid"), row)
+
+    def _add_text(self, entry: Entry, text: bytes) -> bool:
+        """Add the metric of a line that is written as most are; ``False`` where it has to be looked at closely."""
+        try:
+            about = self.reader.add_text(text, entry.file, entry.line)
+        except InputError:
+            return False
+        if about is None:
+            return False
+        self.lines += 1
+        self._uuid(entry, about.uuid, self._added(0 if about.uuid is None else 2))
+        return True
+
+    def _added(self, named: int) -> int:
+        """Note that a metric was added; returns the number of its data row."""
+        self.named.append(named)
+        row = self.reader.last_row
+        if not len(self.reader) % HELD:
+            self._drain()
+        return row
 
     def _refuse(self, entry: Entry, line: Any, error: InputError) -> None:
         names = (
@@ -283,8 +302,7 @@ class Check:
             for fault in error.faults or [Fault(rule="line", message=str(error))]
         )
 
-    def _uuid(self, entry: Entry, line: Mapping[str, Any], row: int) -> None:
-        uuid = line.get("uuid")
+    def _uuid(self, entry: Entry, uuid: str | None, row: int) -> None:
         if uuid is not None:
             self._uuids += blake2b(uuid.encode("utf-8", "surrogatepass"), digest_size=16).digest()
             self._places.extend((self.log.files[entry.file], entry.line, row))

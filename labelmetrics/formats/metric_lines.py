@@ -93,7 +93,11 @@ def entries(source: Any, on_error: Callable[[InputError], object] | None = None)
         raise InputError(f"expected a path or lines, got {kind_of_value(source)}")
 
 
-def each_line(source: Any, use: Callable[[Any, str | None, int], object]) -> None:
+def each_line(
+    source: Any,
+    use: Callable[[Any, str | None, int], object],
+    use_text: Callable[[bytes, str | None, int], bool] | None = None,
+) -> None:
     """Use every line of an input, with its file and number.
 
     Parameters
@@ -102,6 +106,8 @@ def each_line(source: Any, use: Callable[[Any, str | None, int], object]) -> Non
         As for :func:`entries`.
     use : callable
         Raises InputError where a line cannot be used.
+    use_text : callable, optional
+        Given lines of files as they are written; those that it does not use (``False``) are parsed and used.
 
     Raises
     ------
@@ -112,6 +118,8 @@ def each_line(source: Any, use: Callable[[Any, str | None, int], object]) -> Non
     bad = 0
     for file, number, item in entries(source):
         try:
+            if use_text is not None and isinstance(item, bytes) and use_text(item, file, number):
+                continue
             for line in lines_of(item):
                 use(line, file, number)
         except InputError as error:
