@@ -143,7 +143,7 @@ class Upload:
 
     def _planned(self, found: Survey) -> tuple[UploadPlan, Bools]:
         options = self.options
-        held = self._held() if self.kind == "predictions" and len(found.records) else Held.of([])
+        held = self._held(found.rows) if self.kind == "predictions" and len(found.records) else Held.of([])
         return planned(
             found,
             held,
@@ -154,16 +154,19 @@ class Upload:
             part_lines=options.part_lines,
         )
 
-    def _held(self) -> Held | None:
-        """What the run holds: our own server tells, for the platform it was noted."""
+    def _held(self, rows: Sequence[DataRowKey]) -> Held | None:
+        """What the run holds of some data rows: our own server tells, for the platform it was noted."""
         if self.connection.target.is_platform:
             return self.ledger.read()
         self.options.tell("reading what the run holds", 0.0)
-        answer = self.connection.api("GET", "runs/{}/metrics", self.run_id)
+        # Lines are compared by the keys of their data rows, so the server is asked for keys of their kind.
+        by = "id" if rows and all(row.kind == "id" for row in rows) else "globalKey"
+        answer = self.connection.api("GET", "runs/{}/metrics", self.run_id, query={"by": by})
         reader, digester, parts = MetricReader(), Digester(), list[Records]()
         for number, line in enumerate(answer.lines(), 1):
             try:
-                reader.add(orjson.loads(line), None, number)
+                if reader.add_text(line, None, number) is None:
+                    reader.add(orjson.loads(line), None, number)
             except (ValueError, LabelmetricsError):
                 raise answer.error(f"line {number} is no metric") from None
             if not number % READ_AT_ONCE:

@@ -26,18 +26,26 @@ KEPT = 100_000
 """Texts of values that are remembered."""
 
 
-def metric_lines(connection: Connection, run_id: str) -> Iterator[bytes]:
+def metric_lines(connection: Connection, run_id: str, *, by_id: bool = False) -> Iterator[bytes]:
     """The metric lines of a run as NDJSON, some at a time.
 
-    They are ordered by data row (as they were made), level, metric name, feature and subclass. Data rows are named by
-    their global key where they have one.
+    They are ordered by data row (as they were made), level, metric name, feature and subclass.
+
+    Parameters
+    ----------
+    connection : sqlalchemy.Connection
+        A transaction.
+    run_id : str
+        The run.
+    by_id : bool, default False
+        Whether data rows are named by their ids; otherwise they are by their global key where they have one.
 
     Raises
     ------
     NotFoundError
         There is no such run.
     """
-    writer = _MetricWriter(connection, run_number(connection, run_id))
+    writer = _MetricWriter(connection, run_number(connection, run_id), by_id=by_id)
     for _, known in _stretches(connection, run_id):
         yield b"".join(line + b"\n" for _, line in writer.lines(known))
 
@@ -112,8 +120,8 @@ def _annotations(connection: Connection, run: int, side: int, rows: dict[str, Kn
 class _MetricWriter:
     """Writes the metrics of some data rows of a run as lines."""
 
-    def __init__(self, connection: Connection, run: int) -> None:
-        self.connection = connection
+    def __init__(self, connection: Connection, run: int, *, by_id: bool = False) -> None:
+        self.connection, self.by_id = connection, by_id
         keys = metric_keys(connection, run)
         keys.sort(key=lambda key: (*_level(key), key.name or "", key.feature or "", key.subclass or ""))
         self.keys = keys
@@ -134,9 +142,11 @@ class _MetricWriter:
         uuids = self._uuids([by_number[one[0]] for one in found], [one[1] for one in found])
         for (number, rank, form, value, given), made in zip(found, uuids, strict=True):
             row, (before, after) = by_number[number], self.around[rank]
-            key = {"id": row.id} if row.global_key is None else {"globalKey": row.global_key}
-            start = orjson.dumps({"uuid": made if given is None else given, "dataRow": key})[:-1].decode()
+            start = orjson.dumps({"uuid": made if given is None else given, "dataRow": self._key(row)})[:-1].decode()
             yield row, f"{start}{before}{self._text(form, value)}{after}".encode()
+
+    def _key(self, row: KnownRow) -> dict[str, str]:
+        return {"id": row.id} if self.by_id or row.global_key is None else {"globalKey": row.global_key}
 
     def _text(self, number: int, value: bytes) -> str:
         text = self.texts.get((number, value))
@@ -147,7 +157,7 @@ class _MetricWriter:
         return text
 
     def _uuids(self, rows: list[KnownRow], ranks: list[int]) -> list[str]:
-        data_row = Coded.of(f"id:{row.id}" if row.global_key is None else f"globalKey:{row.global_key}" for row in rows)
+        data_row = Coded.of(":".join(*self._key(row).items()) for row in rows)
         names = (Coded.of(getattr(self.keys[rank], part) for rank in ranks) for part in ("name", "feature", "subclass"))
         uuids: list[str] = key_uuids(data_row, *names).to_pylist()
         return uuids

@@ -10,8 +10,9 @@ from stores import Run, new_run
 
 import labelmetrics as lm
 from labelmetrics.errors import NameTakenError
-from labelmetrics.store import Store, aggregates, exports, importing
+from labelmetrics.store import Store, aggregates, data_rows, exports, importing
 from labelmetrics.store.importing import input_lines
+from labelmetrics.types.metric import metric_uuid
 
 
 def metric(row: str = "a", value: Any = 0.5, feature: str | None = "cat", **more: Any) -> dict[str, Any]:
@@ -145,6 +146,20 @@ def test_given_uuids_are_kept(run: Run) -> None:
     run.register("a")
     run.put([metric(uuid="mine")])
     assert held(run)[0]["uuid"] == "mine"
+
+
+def test_lines_name_rows_by_the_keys_that_are_asked_for(run: Run) -> None:
+    with run.store.write() as connection:
+        data_rows.register_table(connection, run.id, [{"id": "r1", "globalKey": "g1"}, {"id": "r2"}])
+    sent = [{**metric(), "dataRow": {"id": row}} for row in ("r1", "r2")]
+    run.put(sent)
+    with run.store.read() as connection:
+        by_id = b"".join(exports.metric_lines(connection, run.id, by_id=True)).splitlines()
+    assert in_any_order(without_uuid(json.loads(line)) for line in by_id) == in_any_order(sent)
+    assert [line["dataRow"] for line in held(run)] == [{"globalKey": "g1"}, {"id": "r2"}]
+    for text in by_id + [json.dumps(line).encode() for line in held(run)]:
+        line = json.loads(text)
+        assert line["uuid"] == metric_uuid(*line["dataRow"].items(), "m", "cat")
 
 
 def test_the_same_lines_by_the_same_name_are_no_new_import(run: Run) -> None:

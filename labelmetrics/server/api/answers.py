@@ -272,7 +272,7 @@ def _told(call: Call, found: Import) -> forms.Import:
 
 def get_metrics(call: Call) -> Iterator[bytes]:
     with call.context.store.read() as connection:
-        yield from metric_lines(connection, call.path["id"])
+        yield from metric_lines(connection, call.path["id"], by_id=call.query.by == "id")
 
 
 def get_annotations(call: Call) -> Iterator[bytes]:

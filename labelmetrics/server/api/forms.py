@@ -50,6 +50,14 @@ class NamedPage(Page):
     name: Name | None = Field(None, description="Only those of this name.")
 
 
+class RowKeys(Asked):
+    """How lines name their data rows."""
+
+    by: Literal["globalKey", "id"] = Field(
+        "globalKey", description="Name data rows by their global key where they have one, or by their id."
+    )
+
+
 class RowPage(Asked):
     """A page of data rows."""
 

@@ -199,6 +199,7 @@ OPERATIONS = (
         summary="All metric lines of a run",
         method="GET",
         path=_run("/metrics"),
+        query=forms.RowKeys,
         answer=answers.get_metrics,
         gives="lines",
         refusals=(404,),
