@@ -250,6 +250,16 @@ evaluation = Table(
     _time("created_at"),
 )
 
+run_summary = Table(
+    "run_summary",
+    metadata,
+    _in("run", "run", primary_key=True),
+    Column("revision", Integer, nullable=False),
+    Column("annotations_revision", Integer, nullable=False),
+    Column("summary", JSON, nullable=False),
+)
+"""What lists show of a run: computed when nothing else is to be done, since it takes as long as reading its metrics."""
+
 task = Table(
     "task",
     metadata,

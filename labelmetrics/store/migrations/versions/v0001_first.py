@@ -203,6 +203,15 @@ def upgrade() -> None:
     )
     op.create_index("ix_run_row_data_row", "run_row", ["data_row"], unique=False)
     op.create_table(
+        "run_summary",
+        sa.Column("run", LONG, nullable=False),
+        sa.Column("revision", sa.Integer(), nullable=False),
+        sa.Column("annotations_revision", sa.Integer(), nullable=False),
+        sa.Column("summary", sa.JSON(), nullable=False),
+        sa.ForeignKeyConstraint(["run"], ["run.number"], name=op.f("fk_run_summary_run"), ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("run", name=op.f("pk_run_summary")),
+    )
+    op.create_table(
         "slice_row",
         sa.Column("run", LONG, nullable=False),
         sa.Column("name", sa.Text(), nullable=False),
