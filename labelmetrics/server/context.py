@@ -10,6 +10,7 @@ from graphql import GraphQLSchema
 from starlette.requests import Request
 
 from labelmetrics.server.account import Account
+from labelmetrics.server.figures import Figures
 from labelmetrics.server.jobs import Jobs
 from labelmetrics.server.settings import Settings
 from labelmetrics.store import Store
@@ -37,6 +38,8 @@ class Context:
         What works through imports.
     jobs : Jobs
         What does work that takes long.
+    figures : Figures
+        Remembers counts.
     aggregates : Aggregates
         Remembers rollups.
     account : Account
@@ -54,6 +57,7 @@ class Context:
     store: Store
     importer: Worker
     jobs: Jobs
+    figures: Figures
     aggregates: Aggregates
     account: Account
     settings: Settings

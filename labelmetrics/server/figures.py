@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from datetime import datetime
 from pathlib import Path
+from threading import Lock
 from typing import Any, Literal, NamedTuple
 
 from sqlalchemy import Connection
@@ -13,9 +15,13 @@ from labelmetrics.store import Store, data_rows, evaluations, imports
 from labelmetrics.store.aggregates import Aggregates, metric_summaries
 from labelmetrics.store.annotations import count_annotations
 from labelmetrics.store.metrics import count_metrics
-from labelmetrics.store.models import run_number
+from labelmetrics.store.models import ModelRun, run_number
 
-__all__ = ["Counts", "MetricTable", "confidence_keys", "counts_of", "evaluation_of", "headline", "tables"]
+__all__ = ["Counts", "Figures", "MetricTable", "confidence_keys", "evaluation_of", "headline", "tables"]
+
+
+KEPT = 1000
+"""Runs whose counts are remembered."""
 
 
 class Counts(NamedTuple):
@@ -28,8 +34,31 @@ class Counts(NamedTuple):
     imports: int
 
 
-def counts_of(connection: Connection, run_id: str) -> Counts:
-    """How much a run holds."""
+class Figures:
+    """Counts of runs, remembered until what is counted changes.
+
+    Metrics are many, and counting them takes as long as reading them.
+    """
+
+    def __init__(self) -> None:
+        self._known: OrderedDict[tuple[str, int, int], Counts] = OrderedDict()
+        self._lock = Lock()
+
+    def of(self, connection: Connection, run: ModelRun) -> Counts:
+        """How much a run holds."""
+        key = (run.id, run.revision, run.annotations_revision)
+        with self._lock:
+            found = self._known.get(key)
+        if found is None:
+            found = _counts(connection, run.id)
+            with self._lock:
+                self._known[key] = found
+                while len(self._known) > KEPT:
+                    self._known.popitem(last=False)
+        return found._replace(imports=imports.count_imports(connection, run.id))
+
+
+def _counts(connection: Connection, run_id: str) -> Counts:
     number = run_number(connection, run_id)
     sides = count_annotations(connection, number)
     return Counts(
@@ -37,7 +66,7 @@ def counts_of(connection: Connection, run_id: str) -> Counts:
         count_metrics(connection, number),
         sides["ground_truth"],
         sides["prediction"],
-        imports.count_imports(connection, run_id),
+        0,
     )
 
 

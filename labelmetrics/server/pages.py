@@ -83,7 +83,7 @@ def _row(context: Context, connection: Connection, run: ModelRun) -> Row:
     keys = figures.confidence_keys(connection, run.id)
     confidence = next(iter(keys), None)
     headline = figures.headline(context.aggregates, run.id, confidence)
-    return Row(run, figures.counts_of(connection, run.id), headline, confidence)
+    return Row(run, context.figures.of(connection, run), headline, confidence)
 
 
 def _number(request: Request) -> int:
@@ -100,7 +100,7 @@ def _run(context: Context, request: Request) -> str:
         if run is None:
             raise NotFoundError("model run", run_id)
         model = models.model(connection, run.model_id)
-        counts = figures.counts_of(connection, run_id)
+        counts = context.figures.of(connection, run)
         splits = data_rows.split_counts(connection, run_id)
         last = imports.imports(connection, run_id, first=20)
         evaluation = figures.evaluation_of(context.store, connection, run_id)

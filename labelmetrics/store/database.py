@@ -16,7 +16,7 @@ from labelmetrics.store.migrations import HEAD, upgrade
 
 __all__ = ["Store"]
 
-DATABASE, FILES, EVALUATIONS = "store.db", "files", "evaluations"
+DATABASE, FILES, EVALUATIONS, TURN = "store.db", "files", "evaluations", "turn"
 WAIT = 60
 """Seconds that a transaction waits for another one that writes."""
 
@@ -95,10 +95,26 @@ class Store:
     @contextmanager
     def write(self) -> Iterator[Connection]:
         """A transaction that may write; it is committed in the end, and undone where an error leaves it."""
-        with self.engine.connect() as connection:
+        with self._turn(), self.engine.connect() as connection:
             connection = connection.execution_options(writes=True)
             with connection.begin():
                 yield connection
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        """Wait for one's turn to write.
+
+        SQLite's own way is to sleep and to try again: whoever writes all the time, as imports do, would hardly ever let
+        others in. The system's lock of a file goes to those that wait for it.
+        """
+        try:
+            import fcntl
+        except ImportError:  # not everywhere; SQLite's way has to do there
+            yield
+            return
+        with (self.folder / TURN).open("ab") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            yield
 
     def backup(self, path: str | Path) -> None:
         """Write the database as it is now into a file of its own, while others may go on working.

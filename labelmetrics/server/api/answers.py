@@ -82,7 +82,7 @@ def create_run(call: Call) -> forms.ModelAndRun:
 def get_run(call: Call) -> forms.RunDetails:
     with call.context.store.read() as connection:
         run = _run(connection, call.path["id"])
-        found = figures.counts_of(connection, run.id)
+        found = call.context.figures.of(connection, run)
         evaluation = figures.evaluation_of(call.context.store, connection, run.id)
     return forms.RunDetails(
         **forms.Run.model_validate(run).model_dump(),
