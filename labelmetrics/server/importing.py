@@ -171,8 +171,9 @@ class _Worker:
             return
         with self.store.write() as connection:
             now = imports.by_id(connection, import_.id)
-            if now is None:
-                return  # its run was deleted meanwhile
+            if now is None or (now.state, now.bytes_done) != (import_.state, import_.bytes_done):
+                # Its run was deleted meanwhile, or the process of a server that was killed has ended with this part.
+                return
             if part.lines:
                 take_part(connection, now, part, reader=self.reader)
             if part.is_last:

@@ -111,11 +111,9 @@ def serve(
         The folder cannot be used.
     """
     folder = home_folder(home)
-    there = running_server(folder)
-    if there is not None:
-        raise SettingError(f"a server runs on {folder} already: {there.url} (process {there.pid})")
     with ExitStack() as stack:
         store = stack.enter_context(Store.open(folder))
+        stack.enter_context(_alone(folder))
         listening = stack.enter_context(_listen(host, port))
         address = Address(_url(host, listening.getsockname()[1]), ensure_key(store), folder)
         importer = Importer(folder)
@@ -162,6 +160,34 @@ def logging_to(info: Callable[[str], None], error: Callable[[str], None]) -> Ite
     finally:
         for name in levels:
             logging.getLogger(name).removeHandler(handler)
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Be the only server of a folder.
+
+    Raises
+    ------
+    SettingError
+        There is one.
+    """
+    there = running_server(folder)
+    where = "" if there is None else f": {there.url} (process {there.pid})"
+    taken = SettingError(f"a server runs on {folder} already{where}")
+    try:
+        import fcntl
+    except ImportError:  # not everywhere
+        if there is not None:
+            raise taken from None
+        yield
+        return
+    # The system takes the lock back from a process that is killed; a number of a process may be another's by now.
+    with (folder / "serving").open("ab") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise taken from None
+        yield
 
 
 class _Server(uvicorn.Server):

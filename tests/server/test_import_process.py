@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -128,3 +129,17 @@ def test_stopping_leaves_the_rest_for_the_next_start(run: Run) -> None:
     done = finished(run, sent)
     assert done is not None
     assert (done.lines, done.failures) == (60_000, 0)
+
+
+def test_two_processes_at_once(run: Run) -> None:
+    """As when a server is killed and started again while its import process ends with a part."""
+    run.register(*(f"row {n}" for n in range(100)))
+    sent = run.send(lines(40_000))
+    threads = [threading.Thread(target=work, args=(run.store.folder,)) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    found = finished(run, sent)
+    assert found is not None
+    assert (found.state, found.lines, found.failures) == ("FINISHED", 40_000, 0)
