@@ -190,8 +190,10 @@ def measure(server: Server, file: Path, uploaders: int) -> list[list[str]]:
         ["memory of the server's processes", f"{memory / (1 << 20):,.0f} MiB"],
         [
             "other requests meanwhile",
-            f"{np.quantile(waits, 0.5) * 1e3:.0f} ms (median), {np.quantile(waits, 0.95) * 1e3:.0f} ms (95 %), "
-            f"{waits.max() * 1e3:.0f} ms (longest) of {len(waits):,}",
+            (
+                f"{np.quantile(waits, 0.5) * 1e3:.0f} ms (median), {np.quantile(waits, 0.95) * 1e3:.0f} ms (95 %), "
+                f"{waits.max() * 1e3:.0f} ms (longest) of {len(waits):,}"
+            ),
         ],
     ]
     confidence = {"metric": "50pct_iou", "confidence": repr(6 / KEYS)}

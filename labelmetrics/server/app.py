@@ -15,7 +15,7 @@ from labelmetrics.errors import LabelmetricsError
 from labelmetrics.server.account import account_of
 from labelmetrics.server.api.endpoints import ROUTES as API
 from labelmetrics.server.context import Context, Worker
-from labelmetrics.server.figures import Figures
+from labelmetrics.server.figures import Summaries
 from labelmetrics.server.files import send_file
 from labelmetrics.server.graphql import graphql, make_schema
 from labelmetrics.server.jobs import Jobs
@@ -69,7 +69,7 @@ def make_app(store: Store, importer: Worker, settings: Settings | None = None) -
         store=store,
         importer=importer,
         jobs=Jobs(store),
-        figures=Figures(),
+        summaries=Summaries(),
         aggregates=Aggregates(store),
         account=account_of(store),
         settings=settings,

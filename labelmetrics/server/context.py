@@ -10,7 +10,7 @@ from graphql import GraphQLSchema
 from starlette.requests import Request
 
 from labelmetrics.server.account import Account
-from labelmetrics.server.figures import Figures
+from labelmetrics.server.figures import Summaries
 from labelmetrics.server.jobs import Jobs
 from labelmetrics.server.settings import Settings
 from labelmetrics.store import Store
@@ -38,8 +38,8 @@ class Context:
         What works through imports.
     jobs : Jobs
         What does work that takes long.
-    figures : Figures
-        Remembers counts.
+    summaries : Summaries
+        Remembers what lists show of runs.
     aggregates : Aggregates
         Remembers rollups.
     account : Account
@@ -57,7 +57,7 @@ class Context:
     store: Store
     importer: Worker
     jobs: Jobs
-    figures: Figures
+    summaries: Summaries
     aggregates: Aggregates
     account: Account
     settings: Settings

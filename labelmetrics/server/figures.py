@@ -11,63 +11,45 @@ from typing import Any, Literal, NamedTuple
 from sqlalchemy import Connection
 
 from labelmetrics.rollup_table import RollupRow
-from labelmetrics.store import Store, data_rows, evaluations, imports
+from labelmetrics.store import Store, evaluations, imports
 from labelmetrics.store.aggregates import Aggregates, metric_summaries
 from labelmetrics.store.annotations import count_annotations
-from labelmetrics.store.metrics import count_metrics
 from labelmetrics.store.models import ModelRun, run_number
+from labelmetrics.store.summaries import RunSummary, summary_of, summed_up
 
-__all__ = ["Counts", "Figures", "MetricTable", "confidence_keys", "evaluation_of", "headline", "tables"]
+__all__ = ["MetricTable", "Summaries", "confidence_keys", "evaluation_of", "tables"]
 
 
 KEPT = 1000
-"""Runs whose counts are remembered."""
+"""Runs whose summaries are remembered."""
 
 
-class Counts(NamedTuple):
-    """How much a run holds."""
+class Summaries:
+    """Summaries of runs: those that are kept, and until they are, made and remembered.
 
-    data_rows: int
-    metrics: int
-    ground_truths: int
-    predictions: int
-    imports: int
-
-
-class Figures:
-    """Counts of runs, remembered until what is counted changes.
-
-    Metrics are many, and counting them takes as long as reading them.
+    While an import changes a run, its summary is the one from before: a new one would be old in a moment, and takes as
+    long as reading all metrics.
     """
 
     def __init__(self) -> None:
-        self._known: OrderedDict[tuple[str, int, int], Counts] = OrderedDict()
+        self._known: OrderedDict[tuple[str, int, int], RunSummary] = OrderedDict()
         self._lock = Lock()
 
-    def of(self, connection: Connection, run: ModelRun) -> Counts:
-        """How much a run holds."""
+    def of(self, connection: Connection, run: ModelRun) -> RunSummary:
+        """How much a run holds, and a few of its figures."""
+        kept, is_current = summary_of(connection, run.id) or (RunSummary(), False)
+        if is_current or imports.is_changing(connection, run.id):
+            return kept
         key = (run.id, run.revision, run.annotations_revision)
         with self._lock:
             found = self._known.get(key)
         if found is None:
-            found = _counts(connection, run.id)
+            found = summed_up(connection, run.id)
             with self._lock:
                 self._known[key] = found
                 while len(self._known) > KEPT:
                     self._known.popitem(last=False)
-        return found._replace(imports=imports.count_imports(connection, run.id))
-
-
-def _counts(connection: Connection, run_id: str) -> Counts:
-    number = run_number(connection, run_id)
-    sides = count_annotations(connection, number)
-    return Counts(
-        data_rows.count_run_rows(connection, run_id),
-        count_metrics(connection, number),
-        sides["ground_truth"],
-        sides["prediction"],
-        0,
-    )
+        return found
 
 
 class Evaluation(NamedTuple):
@@ -156,13 +138,3 @@ def _line(row: RollupRow) -> Line:
     name = row.feature_name if row.feature_name is not None else "all features"
     figures = (row.value,) if row.counts is None else (*row.counts, row.precision, row.recall, row.f1)
     return Line(name, row.subclass_name, (*figures, row.data_rows), row.feature_name is None)
-
-
-def headline(aggregates: Aggregates, run_id: str, confidence: float | None) -> list[tuple[str, float | None]]:
-    """A few figures of a run as a whole."""
-    found = []
-    for row in aggregates.of(run_id, confidence=confidence, nearest=True):
-        if row.feature_name is None:
-            name = row.metric_name or "(no name)"
-            found.append((name, row.value) if row.counts is None else (f"{name} F1", row.f1))
-    return found[:4]

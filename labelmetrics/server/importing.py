@@ -1,4 +1,4 @@
-"""The process that works through imports, and evaluates runs that hold both sides, beside the server.
+"""The process that works through imports, evaluates runs that hold both sides, and sums runs up, beside the server.
 
 It shares nothing with the server but the store: what is to be done stands there, and what is done is committed part by
 part. Killed at any moment, it goes on from there when it is started again.
@@ -22,6 +22,7 @@ from labelmetrics.store import Store, imports
 from labelmetrics.store.evaluations import evaluate_run, run_to_evaluate
 from labelmetrics.store.importing import read_part, take_part
 from labelmetrics.store.imports import Import
+from labelmetrics.store.summaries import run_to_sum_up, sum_up
 
 __all__ = ["Importer", "work"]
 
@@ -127,11 +128,14 @@ class _Worker:
             return False
         with self.store.read() as connection:
             import_ = imports.running(connection)
-            run_id = run_to_evaluate(connection) if import_ is None else None
+            to_evaluate = run_to_evaluate(connection) if import_ is None else None
+            to_sum_up = run_to_sum_up(connection) if import_ is None else None
         if import_ is not None:
             self._import(import_)
-        elif run_id is not None:
-            self._evaluate(run_id)
+        elif to_evaluate is not None:
+            self._evaluate(to_evaluate)
+        elif to_sum_up is not None:
+            sum_up(self.store, to_sum_up)
         else:
             return False
         return True

@@ -21,6 +21,7 @@ from labelmetrics.server.rendering import render
 from labelmetrics.server.security import cookie_name
 from labelmetrics.store import data_rows, imports, models
 from labelmetrics.store.models import ModelRun
+from labelmetrics.store.summaries import RunSummary
 
 __all__ = ["ROUTES"]
 
@@ -29,12 +30,12 @@ PAGE = 50
 
 
 class Row(NamedTuple):
-    """A run of the list: what it holds, and a few figures of it."""
+    """A run of the list: what it holds, and how many imports it has; progress of the one that is worked on."""
 
     run: ModelRun
-    counts: figures.Counts
-    headline: list[tuple[str, float | None]]
-    confidence: float | None
+    summary: RunSummary
+    imports: int
+    progress: str | None
 
 
 def _page(make: Callable[[Context, Request], str]) -> Callable[[Request], Awaitable[Response]]:
@@ -80,10 +81,10 @@ def _list(context: Context, request: Request) -> str:
 
 
 def _row(context: Context, connection: Connection, run: ModelRun) -> Row:
-    keys = figures.confidence_keys(connection, run.id)
-    confidence = next(iter(keys), None)
-    headline = figures.headline(context.aggregates, run.id, confidence)
-    return Row(run, context.figures.of(connection, run), headline, confidence)
+    last = imports.imports(connection, run.id, first=1)
+    progress = last[0].progress if last and last[0].state == "RUNNING" else None
+    sent = imports.count_imports(connection, run.id)
+    return Row(run, context.summaries.of(connection, run), sent, progress)
 
 
 def _number(request: Request) -> int:
@@ -100,9 +101,10 @@ def _run(context: Context, request: Request) -> str:
         if run is None:
             raise NotFoundError("model run", run_id)
         model = models.model(connection, run.model_id)
-        counts = context.figures.of(connection, run)
+        summary = context.summaries.of(connection, run)
         splits = data_rows.split_counts(connection, run_id)
         last = imports.imports(connection, run_id, first=20)
+        sent = imports.count_imports(connection, run_id)
         evaluation = figures.evaluation_of(context.store, connection, run_id)
         keys = figures.confidence_keys(connection, run_id)
     asked = _confidence(request)
@@ -116,7 +118,8 @@ def _run(context: Context, request: Request) -> str:
         "run.html",
         run=run,
         model=model,
-        counts=counts,
+        summary=summary,
+        sent=sent,
         splits=splits,
         imports=[(one, context.file_url(one.error_token)) for one in last],
         evaluation=evaluation,

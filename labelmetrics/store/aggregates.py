@@ -18,6 +18,7 @@ from labelmetrics.rollup import By, Rollup, aggregate
 from labelmetrics.rollup_input import Choice, Collector, Gathered, grids_of, place_of
 from labelmetrics.store.data_rows import row_keys, slice_members
 from labelmetrics.store.database import Store
+from labelmetrics.store.imports import is_changing
 from labelmetrics.store.metrics import MetricKey, forms_of_keys, metric_blocks, metric_keys
 from labelmetrics.store.models import run, run_number
 
@@ -91,6 +92,8 @@ def aggregate_run(
 class Aggregates:
     """Rollups of runs, remembered until the metrics or data rows of the run change.
 
+    While an import changes a run, a rollup from before is good enough: a new one would be old in a moment.
+
     Parameters
     ----------
     store : Store
@@ -99,23 +102,25 @@ class Aggregates:
 
     def __init__(self, store: Store) -> None:
         self.store = store
-        self._known: OrderedDict[tuple[Any, ...], Rollup] = OrderedDict()
+        self._known: OrderedDict[tuple[Any, ...], tuple[tuple[int, int], Rollup]] = OrderedDict()
         self._lock = Lock()
 
     def of(self, run_id: str, **settings: Any) -> Rollup:
         """What :func:`aggregate_run` gives."""
+        key = (run_id, *sorted(settings.items()))
         with self.store.read() as connection:
             found = run(connection, run_id)
             if found is None:
                 raise NotFoundError("model run", run_id)
-            key = (run_id, found.revision, found.annotations_revision, *sorted(settings.items()))
+            state = (found.revision, found.annotations_revision)
             with self._lock:
-                if key in self._known:
-                    self._known.move_to_end(key)
-                    return self._known[key]
+                before, rollup = self._known.get(key, (None, None))
+            if rollup is not None and (before == state or is_changing(connection, run_id)):
+                return rollup
             made = aggregate_run(connection, run_id, **settings)
         with self._lock:
-            self._known[key] = made
+            self._known[key] = state, made
+            self._known.move_to_end(key)
             while len(self._known) > KEPT:
                 self._known.popitem(last=False)
         return made

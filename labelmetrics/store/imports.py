@@ -26,6 +26,7 @@ __all__ = [
     "find",
     "finish",
     "imports",
+    "is_changing",
     "running",
     "statuses",
 ]
@@ -201,6 +202,12 @@ def count_imports(connection: Connection, run_id: str) -> int:
     joined = schema.import_.join(schema.run, schema.import_.c.run == schema.run.c.number)
     query = select(func.count()).select_from(joined).where(schema.run.c.id == run_id)
     return connection.execute(query).scalar_one()
+
+
+def is_changing(connection: Connection, run_id: str) -> bool:
+    """Whether an import of a run is to be worked through."""
+    query = _imports().where(schema.run.c.id == run_id, schema.import_.c.state == "RUNNING")
+    return _one(connection, query) is not None
 
 
 def running(connection: Connection) -> Import | None:

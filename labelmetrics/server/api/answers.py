@@ -82,7 +82,8 @@ def create_run(call: Call) -> forms.ModelAndRun:
 def get_run(call: Call) -> forms.RunDetails:
     with call.context.store.read() as connection:
         run = _run(connection, call.path["id"])
-        found = call.context.figures.of(connection, run)
+        found = call.context.summaries.of(connection, run)
+        sent = imports.count_imports(connection, run.id)
         evaluation = figures.evaluation_of(call.context.store, connection, run.id)
     return forms.RunDetails(
         **forms.Run.model_validate(run).model_dump(),
@@ -90,7 +91,7 @@ def get_run(call: Call) -> forms.RunDetails:
         metrics=found.metrics,
         ground_truths=found.ground_truths,
         predictions=found.predictions,
-        imports=found.imports,
+        imports=sent,
         evaluation=None if evaluation is None else evaluation.state,
     )
 
