@@ -19,6 +19,7 @@ from pathlib import Path
 
 from labelmetrics.errors import LabelmetricsError
 from labelmetrics.store import Store, imports
+from labelmetrics.store.cleaning import clean
 from labelmetrics.store.evaluations import evaluate_run, run_to_evaluate
 from labelmetrics.store.importing import read_part, take_part
 from labelmetrics.store.imports import Import
@@ -30,6 +31,8 @@ log = logging.getLogger(__name__)
 
 LOOK = 5.0
 """Seconds after which the process looks for work by itself."""
+CLEAN = 3600.0
+"""Seconds between two looks for files that belong to nothing."""
 BREATH = 0.002
 """Seconds between two parts, in which others may write."""
 
@@ -121,6 +124,7 @@ class _Worker:
         self.store, self.wake = store, wake
         self.reader = MetricReader()
         self.parent = os.getppid()
+        self.cleaned = time.monotonic() - CLEAN - 1
 
     def step(self) -> bool:
         """Do one thing, and say whether there was one and it may go on."""
@@ -136,6 +140,9 @@ class _Worker:
             self._evaluate(to_evaluate)
         elif to_sum_up is not None:
             sum_up(self.store, to_sum_up)
+        elif time.monotonic() - self.cleaned > CLEAN:
+            clean(self.store)
+            self.cleaned = time.monotonic()
         else:
             return False
         return True
