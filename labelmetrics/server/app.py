@@ -30,7 +30,7 @@ from labelmetrics.store.aggregates import Aggregates
 
 __all__ = ["make_app"]
 
-READERS, UPLOADERS = 16, 64
+READERS, UPLOADERS = 40, 64
 """Threads that answer requests, and that take uploads, which mostly wait."""
 
 
