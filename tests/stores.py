@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from labelmetrics.store import Store, data_rows, imports, models
-from labelmetrics.store.importing import read_part, take_part
+from labelmetrics.store.importing import read_part, take_part, understand
 from labelmetrics.store.imports import Import
 
 
@@ -44,7 +44,7 @@ class Run:
             with (self.store.files / sent.file).open("rb") as stream:
                 part = read_part(stream, sent.bytes_done)
             with self.store.write() as connection:
-                take_part(connection, sent, part)
+                take_part(connection, sent, understand(sent, part))
                 if part.is_last:
                     imports.finish(connection, sent)
                 sent = self.again(sent, connection)

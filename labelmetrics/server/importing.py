@@ -21,7 +21,7 @@ from labelmetrics.errors import LabelmetricsError
 from labelmetrics.store import Store, imports
 from labelmetrics.store.cleaning import clean
 from labelmetrics.store.evaluations import evaluate_run, run_to_evaluate
-from labelmetrics.store.importing import read_part, take_part
+from labelmetrics.store.importing import read_part, take_part, understand
 from labelmetrics.store.imports import Import
 from labelmetrics.store.summaries import run_to_sum_up, sum_up
 
@@ -180,13 +180,14 @@ class _Worker:
             with self.store.write() as connection:
                 imports.fail(connection, import_, f"its file cannot be read: {error.strerror}")
             return
+        understood = understand(import_, part, reader=self.reader)
         with self.store.write() as connection:
             now = imports.by_id(connection, import_.id)
             if now is None or (now.state, now.bytes_done) != (import_.state, import_.bytes_done):
                 # Its run was deleted meanwhile, or the process of a server that was killed has ended with this part.
                 return
             if part.lines:
-                take_part(connection, now, part, reader=self.reader)
+                take_part(connection, now, understood)
             if part.is_last:
                 imports.finish(connection, now)
         time.sleep(BREATH)

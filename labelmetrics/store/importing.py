@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any, BinaryIO, NamedTuple
 
@@ -27,9 +28,9 @@ from labelmetrics.store.imports import Import
 from labelmetrics.store.metrics import upsert_metrics
 from labelmetrics.store.models import run_number, touch
 
-__all__ = ["Part", "input_lines", "read_part", "take_part"]
+__all__ = ["Part", "Understood", "input_lines", "read_part", "take_part", "understand"]
 
-LINES = 5_000
+LINES = 2_500
 """Most lines of a part: its transaction has to be short, since others wait for it."""
 PART_BYTES = 8 << 20
 LINE_BYTES = 64 << 20
@@ -82,14 +83,72 @@ def read_part(stream: BinaryIO, start: int) -> Part:
     return Part(lines, stream.tell(), is_last=False)
 
 
-def take_part(
-    connection: Connection,
-    import_: Import,
-    part: Part,
-    *,
-    reader: MetricReader | None = None,
-    limits: Limits | None = None,
-) -> None:
+@dataclass(slots=True)
+class Understood:
+    """What some lines of an import say, before it is known which of it can be stored.
+
+    Parameters
+    ----------
+    part : Part
+        The lines.
+    uuids : list of str or None
+        Uuid that each line names.
+    keys : list of (str, str) or None
+        Kind and value of the data row that each line names.
+    metric_lines : list of int
+        Which lines are metrics.
+    values : MetricValues
+        The metrics.
+    annotations : dict of int to object
+        Lines that are annotations, parsed.
+    faults : dict of int to list of Fault
+        What is wrong with which lines.
+    """
+
+    part: Part
+    uuids: list[str | None]
+    keys: list[tuple[str, str] | None]
+    metric_lines: list[int]
+    values: MetricValues
+    annotations: dict[int, Any]
+    faults: dict[int, list[Fault]]
+
+
+def understand(
+    import_: Import, part: Part, *, reader: MetricReader | None = None, limits: Limits | None = None
+) -> Understood:
+    """Read some lines of an import, and check what single lines have to keep.
+
+    Parameters
+    ----------
+    import_ : Import
+        The import as it is.
+    part : Part
+        The lines that follow those that are done.
+    reader : MetricReader, optional
+        Reads the metrics, and knows later parts better for having read earlier ones.
+    limits : Limits, optional
+        The platform's limits; those of single lines are applied.
+    """
+    reading = _Reading(import_, reader or MetricReader())
+    named = [reading.add(place, text) for place, text in enumerate(part.lines)]
+    values = reading.reader.values()
+    reading.reader.restart()
+    for fault in values_beyond_limits(values, limits or Limits()):
+        assert fault.line is not None
+        reading.refuse(fault.line - import_.lines - 1, fault)
+    return Understood(
+        part=part,
+        uuids=[uuid for uuid, _ in named],
+        keys=[key for _, key in named],
+        metric_lines=reading.metric_lines,
+        values=values,
+        annotations=reading.annotations,
+        faults=reading.faults,
+    )
+
+
+def take_part(connection: Connection, import_: Import, understood: Understood) -> None:
     """Store some lines of an import, and note what became of each.
 
     A line that cannot be read, breaks a rule of single lines, or is about a data row that is not in the run is not
@@ -100,19 +159,15 @@ def take_part(
     connection : sqlalchemy.Connection
         A transaction that writes.
     import_ : Import
-        The import as it is.
-    part : Part
-        The lines that follow those that are done.
-    reader : MetricReader, optional
-        Reads the metrics, and knows later parts better for having read earlier ones.
-    limits : Limits, optional
-        The platform's limits; those of single lines are applied.
+        The import as it was when the lines were understood.
+    understood : Understood
+        The lines.
     """
     run = run_number(connection, import_.run_id)
-    taking = _Taking(connection, run, import_, part.lines, reader or MetricReader())
-    taking.metrics(limits or Limits())
-    taking.annotations()
+    taking = _Taking(connection, run, import_, understood)
+    metrics, annotations = taking.metrics(), taking.annotations()
     statuses, failures = taking.statuses()
+    part = understood.part
     imports.add_part(
         connection,
         import_,
@@ -122,33 +177,23 @@ def take_part(
         lines=len(part.lines),
         failed=len(failures),
     )
-    if taking.metrics_stored or taking.annotations_stored:
-        touch(connection, run, metrics=bool(taking.metrics_stored), annotations=bool(taking.annotations_stored))
+    if metrics or annotations:
+        touch(connection, run, metrics=metrics > 0, annotations=annotations > 0)
 
 
-class _Taking:
-    """The lines of one part on their way."""
+class _Reading:
+    """Reads the lines of one part."""
 
-    def __init__(
-        self, connection: Connection, run: int, import_: Import, texts: list[bytes | None], reader: MetricReader
-    ) -> None:
-        self.connection, self.run, self.import_, self.reader = connection, run, import_, reader
+    def __init__(self, import_: Import, reader: MetricReader) -> None:
+        self.import_, self.reader = import_, reader
         self.faults: dict[int, list[Fault]] = {}
         self.metric_lines: list[int] = []
-        self.annotation_lines: dict[int, Any] = {}
-        self.metrics_stored = self.annotations_stored = 0
-        self.uuids: list[str | None] = []
-        self.keys: list[tuple[str, str] | None] = []
-        for place, text in enumerate(texts):
-            uuid, key = self._read(place, text)
-            self.uuids.append(uuid)
-            self.keys.append(key)
-        self.rows = known_rows(connection, run, {key for key in self.keys if key is not None})
+        self.annotations: dict[int, Any] = {}
 
-    def _read(self, place: int, text: bytes | None) -> tuple[str | None, tuple[str, str] | None]:
+    def add(self, place: int, text: bytes | None) -> tuple[str | None, tuple[str, str] | None]:
         """Take in a line, and say which uuid and data row it names."""
         if text is None:
-            self._refuse(place, Fault(rule="line-length", message=f"a line is longer than {LINE_BYTES >> 20} MiB"))
+            self.refuse(place, Fault(rule="line-length", message=f"a line is longer than {LINE_BYTES >> 20} MiB"))
             return None, None
         number = self.import_.lines + place + 1
         line = None
@@ -163,24 +208,36 @@ class _Taking:
                 self.reader.add(line, None, number)
                 self.metric_lines.append(place)
             else:
-                self._check_annotation(line)
-                self.annotation_lines[place] = line
+                _check_annotation(line)
+                self.annotations[place] = line
         except InputError as error:
-            self._refuse(place, *error.faults)
+            self.refuse(place, *error.faults)
         return _named(_said(text) if line is None else line)
 
-    def _check_annotation(self, line: Any) -> None:
-        parse_line(line)
-        if is_metric(line):
-            message = "expected a ground truth, got a metric"
-            raise InputError(message, [Fault(rule="kind", message=message, path="$")])
+    def refuse(self, place: int, *faults: Fault) -> None:
+        self.faults.setdefault(place, []).extend(faults)
+
+
+def _check_annotation(line: Any) -> None:
+    parse_line(line)
+    if is_metric(line):
+        message = "expected a ground truth, got a metric"
+        raise InputError(message, [Fault(rule="kind", message=message, path="$")])
+
+
+class _Taking:
+    """The lines of one part on their way into the database."""
+
+    def __init__(self, connection: Connection, run: int, import_: Import, understood: Understood) -> None:
+        self.connection, self.run, self.import_, self.said = connection, run, import_, understood
+        self.rows = known_rows(connection, run, {key for key in understood.keys if key is not None})
 
     def _refuse(self, place: int, *faults: Fault) -> None:
-        self.faults.setdefault(place, []).extend(faults)
+        self.said.faults.setdefault(place, []).extend(faults)
 
     def _row(self, place: int) -> KnownRow | None:
         """The data row of a line that can be stored; otherwise it is refused."""
-        key = self.keys[place]
+        key = self.said.keys[place]
         row = None if key is None else self.rows.get(key)
         if row is None:
             name = "" if key is None else f"{key[0]}:{key[1]}"
@@ -188,20 +245,16 @@ class _Taking:
             self._refuse(place, Fault(rule="unknown-data-row", message=message, remedy="add it to the run first"))
         return row
 
-    def metrics(self, limits: Limits) -> None:
-        """Store the metrics."""
-        values = self.reader.values()
-        self.reader.restart()
-        if not len(values):
-            return
-        for fault in values_beyond_limits(values, limits):
-            assert fault.line is not None
-            self._refuse(fault.line - self.import_.lines - 1, fault)
-        for place in self.metric_lines:
+    def metrics(self) -> int:
+        """Store the metrics, and say how many."""
+        lines, values = self.said.metric_lines, self.said.values
+        for place in lines:
             self._row(place)
-        kept = [n for n, place in enumerate(self.metric_lines) if place not in self.faults]
+        kept = [n for n, place in enumerate(lines) if place not in self.said.faults]
+        if not kept:
+            return 0
         values = values.take(np.array(kept, np.int64))
-        places = [self.metric_lines[n] for n in kept]
+        places = [lines[n] for n in kept]
         rows = [self.rows.get((key.kind, key.value), _NO_ROW) for key in values.rows]
         refused = upsert_metrics(
             self.connection,
@@ -211,27 +264,27 @@ class _Taking:
             self._uuids(values, rows, places),
             self.import_.number,
         )
-        self.metrics_stored = len(kept) - len(refused)
         for n, fault in refused.items():
             self._refuse(places[n], fault)
+        return len(kept) - len(refused)
 
     def _uuids(self, values: MetricValues, rows: list[KnownRow], places: list[int]) -> list[str | None]:
         """Given uuids; none where the uuid follows from the metric key."""
         keys = Coded.of(f"id:{row.id}" if row.global_key is None else f"globalKey:{row.global_key}" for row in rows)
         names = [Coded.of(shape[part] for shape in values.shapes).take(values.shape) for part in range(3)]
         made = key_uuids(keys.take(values.row), *names).to_pylist()
-        given = [self.uuids[place] for place in places]
+        given = [self.said.uuids[place] for place in places]
         return [None if one == other else one for one, other in zip(given, made, strict=True)]
 
-    def annotations(self) -> None:
-        """Store the ground truths or predictions."""
+    def annotations(self) -> int:
+        """Store the ground truths or predictions, and say how many."""
         side = SIDES[0 if self.import_.kind == "ground_truths" else 1]
         columns = schema.annotation.c
         named: list[tuple[int, KnownRow, str, str | None]] = []
-        for place, line in self.annotation_lines.items():
+        for place, line in self.said.annotations.items():
             row = self._row(place)
             if row is not None:
-                named.append((place, row, orjson.dumps(line).decode(), self.uuids[place]))
+                named.append((place, row, orjson.dumps(line).decode(), self.said.uuids[place]))
         names = [
             blake2b(text.encode(), digest_size=16).hexdigest() if uuid is None else uuid for *_, text, uuid in named
         ]
@@ -260,18 +313,18 @@ class _Taking:
             before.add(key)
             lines.append(AnnotationLine(row.number, key[1], text))
         upsert_annotations(self.connection, self.run, side, lines, self.import_.number)
-        self.annotations_stored = len(lines)
+        return len(lines)
 
     def statuses(self) -> tuple[list[bytes], list[bytes]]:
         """What became of each line, and of those that failed: lines of ASCII JSON."""
         statuses, failures = [], []
         texts: dict[tuple[str, str], str] = {}
-        for place, (uuid, key) in enumerate(zip(self.uuids, self.keys, strict=True)):
+        for place, (uuid, key) in enumerate(zip(self.said.uuids, self.said.keys, strict=True)):
             if key is not None and key not in texts:
                 row = self.rows.get(key)
                 names = dict([key]) if row is None else {"id": row.id} | dict([key])
                 texts[key] = json.dumps(names)
-            faults = self.faults.get(place)
+            faults = self.said.faults.get(place)
             said = f'{{"uuid": {json.dumps(uuid)}, "dataRow": {"null" if key is None else texts[key]}, "status": '
             if faults is None:
                 statuses.append(f'{said}"SUCCESS", "errors": []}}\n'.encode())

@@ -12,7 +12,7 @@ import pytest
 from stores import Run, new_run
 
 from labelmetrics.server.importing import Importer, work
-from labelmetrics.store import Store, evaluations, imports, metrics
+from labelmetrics.store import Store, evaluations, importing, imports, metrics
 
 
 @pytest.fixture
@@ -124,7 +124,7 @@ def test_stopping_leaves_the_rest_for_the_next_start(run: Run) -> None:
     until(begun)
     importer.stop()
     with run.store.read() as connection:
-        assert run.again(sent, connection).lines % 5000 == 0
+        assert run.again(sent, connection).lines % importing.LINES == 0
     work(run.store.folder)
     done = finished(run, sent)
     assert done is not None
