@@ -10,12 +10,15 @@ import contextlib
 import logging
 import multiprocessing as mp
 import os
+import secrets
 import signal
 import threading
 import time
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from pathlib import Path
+
+from sqlalchemy.exc import OperationalError
 
 from labelmetrics.errors import LabelmetricsError
 from labelmetrics.store import Store, imports
@@ -130,6 +133,14 @@ class _Worker:
         """Do one thing, and say whether there was one and it may go on."""
         if self._is_over():
             return False
+        try:
+            return self._step()
+        except (OperationalError, OSError) as error:
+            # The disk is full, or another process keeps the database to itself: it is gone on with when that is over.
+            log.error("imports have to wait: %s", error.orig if isinstance(error, OperationalError) else error)
+            return False
+
+    def _step(self) -> bool:
         with self.store.read() as connection:
             import_ = imports.running(connection)
             to_evaluate = run_to_evaluate(connection) if import_ is None else None
@@ -177,20 +188,30 @@ class _Worker:
             with (self.store.files / import_.file).open("rb") as stream:
                 part = read_part(stream, import_.bytes_done)
         except OSError as error:
-            with self.store.write() as connection:
-                imports.fail(connection, import_, f"its file cannot be read: {error.strerror}")
+            self._fail(import_, f"its file cannot be read: {error.strerror}")
             return
-        understood = understand(import_, part, reader=self.reader)
-        with self.store.write() as connection:
-            now = imports.by_id(connection, import_.id)
-            if now is None or (now.state, now.bytes_done) != (import_.state, import_.bytes_done):
-                # Its run was deleted meanwhile, or the process of a server that was killed has ended with this part.
-                return
-            if part.lines:
+        try:
+            understood = understand(import_, part, reader=self.reader)
+            with self.store.write() as connection:
+                now = imports.by_id(connection, import_.id)
+                if now is None or (now.state, now.bytes_done) != (import_.state, import_.bytes_done):
+                    # Its run was deleted meanwhile, or the process of a server that was killed has ended with this part.
+                    return
                 take_part(connection, now, understood)
-            if part.is_last:
-                imports.finish(connection, now)
+                if part.is_last:
+                    imports.finish(connection, now)
+        except (OperationalError, OSError):
+            raise
+        except Exception as error:
+            # Tried again it would go wrong again, and nothing behind it would ever be done.
+            number = secrets.token_hex(4)
+            log.error("error %s in import %s", number, import_.id, exc_info=error)
+            self._fail(import_, f"something is wrong in the server; its log says more (error {number})")
         time.sleep(BREATH)
+
+    def _fail(self, import_: Import, reason: str) -> None:
+        with self.store.write() as connection:
+            imports.fail(connection, import_, reason)
 
     def _evaluate(self, run_id: str) -> None:
         try:

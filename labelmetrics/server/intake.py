@@ -9,9 +9,10 @@ from labelmetrics.server.context import Context
 from labelmetrics.server.multipart import malformed
 from labelmetrics.server.uploads import Upload
 from labelmetrics.store import imports
+from labelmetrics.store.depth import DEPTH, is_deep
 from labelmetrics.store.imports import Import, Kind
 
-__all__ = ["check_name", "take"]
+__all__ = ["check_depth", "check_name", "take"]
 
 
 def check_name(name: str, context: Context, what: str = "name") -> str:
@@ -27,6 +28,19 @@ def check_name(name: str, context: Context, what: str = "name") -> str:
     if len(name) > context.settings.name_length:
         raise malformed(f"a {what} has at most {context.settings.name_length} characters, got {len(name)}")
     return name
+
+
+def check_depth(value: Any) -> Any:
+    """A value of JSON that is kept and given back within others.
+
+    Raises
+    ------
+    Refusal
+        It is nested too deeply.
+    """
+    if is_deep(value):
+        raise malformed(f"lists and objects stand in each other at most {DEPTH} times")
+    return value
 
 
 def take(context: Context, upload: Upload, **what: Any) -> Import:

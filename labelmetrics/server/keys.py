@@ -1,6 +1,7 @@
 """The key of the server: who has it may use it.
 
-The key itself stands in a file that only its owner can read; the store keeps its hash, which the server compares with.
+The key itself stands in a file that only its owner can read. The store keeps its hash, and that of the pages' cookie,
+which the server compares with: neither follows from what the store, or a copy of it, holds.
 """
 
 from __future__ import annotations
@@ -17,9 +18,9 @@ from labelmetrics.places import key_file, read_key
 from labelmetrics.store import Store
 from labelmetrics.store.settings import setting_of, write_setting
 
-__all__ = ["KeyCheck", "ensure_key", "page_secret", "rotate_key"]
+__all__ = ["KeyCheck", "cookie_of", "ensure_key", "rotate_key"]
 
-SETTING = "key_hash"
+KEY, COOKIE = "key_hash", "cookie_hash"
 FRESH = 1.0
 """Seconds for which a hash that was read is relied on; a rotated key is refused after them."""
 
@@ -41,8 +42,8 @@ def ensure_key(store: Store) -> str:
     if key is None:
         return rotate_key(store)
     with store.read() as connection:
-        noted = setting_of(connection, SETTING)
-    if noted != _hash(key):
+        noted = [setting_of(connection, name) for name in (KEY, COOKIE)]
+    if noted != [_hash(key), _hash(cookie_of(key))]:
         _note(store, key)
     return key
 
@@ -76,7 +77,8 @@ def _write(file: Path, key: str) -> None:
 
 def _note(store: Store, key: str) -> None:
     with store.write() as connection:
-        write_setting(connection, SETTING, _hash(key))
+        write_setting(connection, KEY, _hash(key))
+        write_setting(connection, COOKIE, _hash(cookie_of(key)))
 
 
 def _hash(key: str) -> str:
@@ -84,9 +86,9 @@ def _hash(key: str) -> str:
     return hashlib.sha256(key.encode(errors="replace")).hexdigest()
 
 
-def page_secret(key_hash: str) -> str:
+def cookie_of(key: str) -> str:
     """What the pages' cookie holds: it follows from the key, and the key does not follow from it."""
-    return hmac.new(key_hash.encode(), b"pages", hashlib.sha256).hexdigest()
+    return hmac.new(key.encode(errors="replace"), b"pages", hashlib.sha256).hexdigest()
 
 
 class KeyCheck:
@@ -100,27 +102,28 @@ class KeyCheck:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._hash, self._read = "", -FRESH
+        self._key = self._cookie = ""
+        self._read = -FRESH
 
     @property
     def is_fresh(self) -> bool:
-        """Whether the hash need not be read again."""
+        """Whether the hashes need not be read again."""
         return time.monotonic() - self._read < FRESH
 
     def refresh(self) -> None:
-        """Read the hash."""
+        """Read the hashes."""
         with self._store.read() as connection:
-            self._hash = setting_of(connection, SETTING) or ""
+            self._key, self._cookie = (setting_of(connection, name) or "" for name in (KEY, COOKIE))
         self._read = time.monotonic()
 
     def is_key(self, given: str) -> bool:
         """Whether this is the key."""
-        return bool(self._hash) and hmac.compare_digest(_hash(given), self._hash)
+        return _is(given, self._key)
 
     def is_cookie(self, given: str) -> bool:
         """Whether this is what the pages' cookie holds."""
-        return bool(self._hash) and hmac.compare_digest(given.encode(errors="replace"), self.cookie().encode())
+        return _is(given, self._cookie)
 
-    def cookie(self) -> str:
-        """What the pages' cookie holds."""
-        return page_secret(self._hash)
+
+def _is(given: str, noted: str) -> bool:
+    return bool(noted) and hmac.compare_digest(_hash(given), noted)

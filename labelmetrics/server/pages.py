@@ -15,7 +15,7 @@ from starlette.routing import Route
 from labelmetrics.errors import NotFoundError, SettingError
 from labelmetrics.server import figures
 from labelmetrics.server.context import Context, context_of
-from labelmetrics.server.keys import KeyCheck
+from labelmetrics.server.keys import KeyCheck, cookie_of
 from labelmetrics.server.refusals import Refusal
 from labelmetrics.server.rendering import render
 from labelmetrics.server.security import cookie_name
@@ -52,10 +52,11 @@ async def _home(request: Request) -> Response:
         return await _page(_list)(request)
     keys = KeyCheck(context_of(request).store)
     await to_thread.run_sync(keys.refresh)
-    if not keys.is_key(request.query_params["key"]):
+    key = request.query_params["key"]
+    if not keys.is_key(key):
         raise Refusal("AUTHENTICATION_ERROR", "this key is not that of the server: 'labelmetrics key show' prints it")
     answer = RedirectResponse("/", 303)
-    answer.set_cookie(cookie_name(request.scope), keys.cookie(), max_age=30 * 86400, httponly=True, samesite="strict")
+    answer.set_cookie(cookie_name(request.scope), cookie_of(key), max_age=30 * 86400, httponly=True, samesite="strict")
     return answer
 
 

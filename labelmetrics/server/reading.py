@@ -44,9 +44,11 @@ async def json_of(request: Request, limit: int) -> Any:
 
 async def _within(request: Request, limit: int) -> AsyncIterator[bytes]:
     """The body as it comes, unless it is too large."""
+    if request.headers.get("content-encoding", "identity").strip().lower() != "identity":
+        raise malformed("the body of a request is sent as it is, without a Content-Encoding", 415)
     too_large = Refusal("MALFORMED_REQUEST", f"a request holds at most {limit >> 20} MiB", status=413)
     declared = request.headers.get("content-length", "")
-    if declared.isdigit() and int(declared) > limit:
+    if declared.isdecimal() and int(declared) > limit:
         raise too_large
     size = 0
     async for chunk in request.stream():

@@ -10,6 +10,7 @@ from http import HTTPStatus
 from typing import Any
 
 import orjson
+from sqlalchemy.exc import OperationalError
 from starlette.responses import Response
 from starlette.types import Scope
 
@@ -98,6 +99,9 @@ def as_refusal(error: BaseException) -> Refusal:
         case OSError(strerror=str() as reason):
             number = _logged(error)
             return Refusal("INTERNAL_SERVER_ERROR", f"the server cannot use its folder: {reason} (error {number})")
+        case OperationalError():
+            number, reason = _logged(error), str(error.orig)
+            return Refusal("INTERNAL_SERVER_ERROR", f"the server cannot use its database: {reason} (error {number})")
         case _:
             number = _logged(error)
             return Refusal(

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 import orjson
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
+from labelmetrics.server.intake import check_depth
 from labelmetrics.server.multipart import malformed
 from labelmetrics.store import Store
 from labelmetrics.store.data_rows import RowFault, RowSpec, upsert_rows
@@ -55,6 +56,9 @@ class Item(BaseModel):
         """What the store is told."""
         payload = self.payload
         data = payload.row_data
+        metadata = payload.metadata or payload.metadata_fields
+        for value in (data, payload.media_attributes, metadata):
+            check_depth(value)
         if data is not None and not isinstance(data, str):
             data = orjson.dumps(data).decode()
         return RowSpec(
@@ -64,7 +68,7 @@ class Item(BaseModel):
             external_id=payload.external_id,
             row_data=data,
             media=payload.media_attributes,
-            metadata=payload.metadata or payload.metadata_fields,
+            metadata=metadata,
         )
 
 

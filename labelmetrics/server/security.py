@@ -8,7 +8,7 @@ from collections.abc import Collection
 from urllib.parse import urlsplit
 
 from anyio import to_thread
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers, MutableHeaders, QueryParams
 from starlette.requests import cookie_parser
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -96,17 +96,15 @@ class Guard:
     def _check_key(self, scope: Scope, headers: Headers) -> None:
         scheme, _, given = headers.get("authorization", "").partition(" ")
         if given:
-            if scheme.lower() == "bearer" and self._keys.is_key(given.strip()):
-                return
-        elif self._keys.is_cookie(_cookie(scope, headers)):
-            return
-        elif scope["path"] == "/" and scope["method"] == "GET" and b"key=" in scope["query_string"]:
-            return  # the page itself looks at it
-        raise Refusal(
-            "AUTHENTICATION_ERROR",
-            "this server needs its key: 'labelmetrics key show' prints it",
-            headers={"WWW-Authenticate": "Bearer"},
-        )
+            is_known = scheme.lower() == "bearer" and self._keys.is_key(given.strip())
+        else:
+            is_known = self._keys.is_cookie(_cookie(scope, headers)) or self._keys.is_key(_key_of_page(scope))
+        if not is_known:
+            raise Refusal(
+                "AUTHENTICATION_ERROR",
+                "this server needs its key: 'labelmetrics key show' prints it",
+                headers={"WWW-Authenticate": "Bearer"},
+            )
 
 
 def _name_of(host: str) -> str | None:
@@ -133,6 +131,12 @@ def _place_of(origin: str) -> str | None:
         return urlsplit(origin).netloc.lower() or None
     except ValueError:
         return None
+
+
+def _key_of_page(scope: Scope) -> str:
+    """The key in the address that the server prints."""
+    is_page = scope["path"] == "/" and scope["method"] == "GET"
+    return QueryParams(scope["query_string"]).get("key", "") if is_page else ""
 
 
 def _cookie(scope: Scope, headers: Headers) -> str:

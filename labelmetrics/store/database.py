@@ -63,6 +63,7 @@ class Store:
             place.mkdir(parents=True, exist_ok=True, mode=0o700)
             (place / FILES).mkdir(exist_ok=True, mode=0o700)
             (place / EVALUATIONS).mkdir(exist_ok=True, mode=0o700)
+            (place / DATABASE).touch(mode=0o600)  # the folder may be one that others can read
         except OSError as error:
             raise StoreError(f"{place}: {error.strerror or error}") from error
         store = cls(place, _engine(place / DATABASE))
@@ -129,6 +130,7 @@ class Store:
             raise StoreError(f"{target}: is there already")
         draft = target.with_name(f"{target.name}.part")
         try:
+            draft.touch(mode=0o600)
             _copy(self.folder / DATABASE, draft)
             draft.replace(target)
         except (OSError, sqlite3.Error) as error:
@@ -157,7 +159,9 @@ class Store:
             version = _version(connection)  # another process may have been faster
             if version is not None and version != HEAD:
                 # What has data is kept aside as it was.
-                _copy(self.folder / DATABASE, self.folder / f"{DATABASE}.{version}")
+                aside = self.folder / f"{DATABASE}.{version}"
+                aside.touch(mode=0o600)
+                _copy(self.folder / DATABASE, aside)
             upgrade(connection, version)
 
 

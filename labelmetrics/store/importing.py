@@ -24,6 +24,7 @@ from labelmetrics.store import imports, schema
 from labelmetrics.store.annotations import SIDES, AnnotationLine, upsert_annotations
 from labelmetrics.store.data_rows import KnownRow, known_rows
 from labelmetrics.store.database import Store
+from labelmetrics.store.depth import is_deep
 from labelmetrics.store.imports import Import
 from labelmetrics.store.metrics import upsert_metrics
 from labelmetrics.store.models import run_number, touch
@@ -131,6 +132,7 @@ def understand(
         The platform's limits; those of single lines are applied.
     """
     reading = _Reading(import_, reader or MetricReader())
+    reading.reader.restart()  # it may hold what is left of a part that could not be read
     named = [reading.add(place, text) for place, text in enumerate(part.lines)]
     values = reading.reader.values()
     reading.reader.restart()
@@ -220,6 +222,9 @@ class _Reading:
 
 def _check_annotation(line: Any) -> None:
     parse_line(line)
+    if is_deep(line):
+        message = "answers are nested too deeply"
+        raise InputError(message, [Fault(rule="depth", message=message, path="$")])
     if is_metric(line):
         message = "expected a ground truth, got a metric"
         raise InputError(message, [Fault(rule="kind", message=message, path="$")])
@@ -359,8 +364,13 @@ def _named(line: Any) -> tuple[str | None, tuple[str, str] | None]:
     key = None
     if isinstance(row, Mapping) and len(row) == 1:
         ((kind, value),) = row.items()
-        key = (kind, value) if kind in _KINDS and isinstance(value, str) else None
-    return uuid if isinstance(uuid, str) else None, key
+        key = (kind, value) if kind in _KINDS and _is_text(value) else None
+    return uuid if _is_text(uuid) else None, key
+
+
+def _is_text(value: Any) -> bool:
+    """Whether this is a text that databases take: halves of characters are none."""
+    return isinstance(value, str) and not any("\ud800" <= letter <= "\udfff" for letter in value)
 
 
 def input_lines(store: Store, import_: Import) -> Iterator[bytes]:

@@ -20,6 +20,7 @@ from labelmetrics.server.refusals import Refusal
 from labelmetrics.store import data_rows, imports, models
 from labelmetrics.store.annotations import annotation_lines
 from labelmetrics.store.data_rows import register_table
+from labelmetrics.store.depth import is_deep
 from labelmetrics.store.exports import export_lines, metric_lines
 from labelmetrics.store.imports import Import, Kind
 
@@ -198,6 +199,8 @@ def _row(number: int, line: bytes) -> dict[str, Any]:
             raise _bad_row(number, f"{name!r} has the wrong type")
     if not {"id", "globalKey"} & {*row}:
         raise _bad_row(number, "a data row has an id or a globalKey")
+    if is_deep(row):
+        raise _bad_row(number, "its metadata is nested too deeply")
     if row.get("split", data_rows.SPLITS[0]) not in data_rows.SPLITS:
         raise _bad_row(number, f"a split is one of {', '.join(data_rows.SPLITS)}")
     return row

@@ -8,7 +8,7 @@ import orjson
 from ariadne import MutationType, ObjectType, QueryType
 
 from labelmetrics.errors import NotFoundError
-from labelmetrics.server.intake import check_name
+from labelmetrics.server.intake import check_depth, check_name
 from labelmetrics.server.multipart import malformed
 from labelmetrics.server.resolvers.scalars import Info, page_of
 from labelmetrics.store import ontologies
@@ -33,7 +33,7 @@ def keep(_: Any, info: Info, data: dict[str, Any]) -> Ontology:
         raise malformed(f"'normalized' of an ontology is no JSON: {error}") from None
     if not isinstance(normalized, dict):
         raise malformed("'normalized' of an ontology is a JSON object")
-    _number(normalized)
+    _number(check_depth(normalized))
     with context.store.write() as connection:
         return ontologies.create_ontology(connection, data["name"], normalized, data.get("media_type"))
 
@@ -68,7 +68,7 @@ def all_ontologies(
     after: str | None = None,
     first: int | None = None,
 ) -> dict[str, Any]:
-    skip = int(after) if after and after.isdigit() and len(after) < 10 else 0
+    skip = int(after) if after and after.isdecimal() and len(after) < 10 else 0
     page = page_of(info, skip, first)
     with info.context.store.read() as connection:
         found = ontologies.ontologies(connection, name=(where or {}).get("search"), **page)

@@ -11,6 +11,7 @@ from ariadne import ScalarType
 from graphql import GraphQLError, GraphQLResolveInfo, ValueNode, value_from_ast_untyped
 
 from labelmetrics.server.context import Context
+from labelmetrics.server.intake import check_depth
 from labelmetrics.server.multipart import malformed
 from labelmetrics.server.uploads import Upload
 
@@ -29,9 +30,14 @@ BOUND = (json, moment, upload, unsigned, page_size)
 LARGEST = 2**64 - 1
 
 
+@json.value_parser
+def json_value(value: Any) -> Any:
+    return check_depth(value)
+
+
 @json.literal_parser
 def json_literal(node: ValueNode, variables: dict[str, Any] | None = None) -> Any:
-    return value_from_ast_untyped(node, variables)
+    return check_depth(value_from_ast_untyped(node, variables))
 
 
 @moment.serializer
