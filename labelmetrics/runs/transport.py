@@ -308,6 +308,9 @@ def web(connections: int = 10) -> Transport:
             raise ConnectionError(_reason(error)) from error
         except requests.RequestException as error:  # its text may show headers
             raise ApiConnectionError(f"cannot be sent ({type(error).__name__})", url=plain(request.url)) from None
+        if not _says_its_end(response):
+            response.close()
+            raise ConnectionError("the answer broke off")
         return Response(response.status_code, response.headers, _chunks(response))
 
     def _chunks(response: requests.Response) -> Iterator[bytes]:
@@ -320,6 +323,14 @@ def web(connections: int = 10) -> Transport:
                 raise ConnectionError("the answer broke off") from error
 
     return transport
+
+
+def _says_its_end(response: Any) -> bool:
+    """Whether it can be told that a response is whole: of one that breaks off within its headers, all else is lost."""
+    headers = response.headers
+    has_end = headers.get("Content-Length") or headers.get("Transfer-Encoding", "").lower() == "chunked"
+    has_body = response.request.method != "HEAD" and response.status_code != 204
+    return bool(has_end) or not has_body or response.raw.version < 11
 
 
 def _as_it_is(request: Any) -> Any:

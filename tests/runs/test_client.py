@@ -24,6 +24,14 @@ class Models:
 
     def __call__(self, request: Request) -> Response:
         said = json.loads(request.body or b"")
+        if request.url == f"{LOCAL}/api/runs":
+            model = next((one for one in self.models if one["name"] == said["model"]), None)
+            if model is None:
+                model = {"id": f"m{len(self.models)}", "name": said["model"], "ontologyId": None}
+                self.models.append(model)
+            run = {"id": f"r{len(self.runs)}", "name": said["run"], "modelId": model["id"]}
+            self.runs.append({**run, "trainingMetadata": None, "createdAt": "2024-01-02T03:04:05.678Z"})
+            return Response(200, {}, [json.dumps({"model": model, "run": run}).encode()])
         query, variables = said["query"], said["variables"]
         self.asked.append(query.partition("(")[0].partition("{")[0].strip())
         skip = int(found[1]) if (found := re.search(r"skip: (\d+) first: 100", query)) else 0
@@ -34,6 +42,8 @@ class Models:
         if "createModel(" in query:
             self.models.append({"id": f"m{len(self.models)}", **variables})
             return data({"createModel": self.models[-1]})
+        if "modelRun(" in query:
+            return data({"modelRun": next(run for run in self.runs if run["id"] == variables["param_0"])})
         if "modelRuns(" in query:
             runs = [run for run in self.runs if run["modelId"] == variables["param_0"]]
             return data({"model": {"modelRuns": runs[skip : skip + 100]}})
