@@ -195,7 +195,7 @@ class _Worker:
             with self.store.write() as connection:
                 now = imports.by_id(connection, import_.id)
                 if now is None or (now.state, now.bytes_done) != (import_.state, import_.bytes_done):
-                    # Its run was deleted meanwhile, or the process of a server that was killed has ended with this part.
+                    # Its run was deleted meanwhile, or the process of a server that was killed has done this part.
                     return
                 take_part(connection, now, understood)
                 if part.is_last:

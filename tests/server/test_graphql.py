@@ -234,7 +234,7 @@ def test_a_form_that_breaks_off(server: Server, run_id: str) -> None:
             f"Content-Type: multipart/form-data; boundary=B\r\nContent-Length: {len(body) + 10}\r\n\r\n"
         )
         connection.sendall(head.encode() + body)
-    for _ in range(50):
+    for _ in range(600):
         if not list(files.iterdir()):
             break
         time.sleep(0.1)
