@@ -135,7 +135,8 @@ class Store:
             draft.replace(target)
         except (OSError, sqlite3.Error) as error:
             draft.unlink(missing_ok=True)
-            raise StoreError(f"{target}: {error}") from error
+            reason = error.strerror if isinstance(error, OSError) else error
+            raise StoreError(f"{target}: {reason}") from error
 
     def close(self) -> None:
         """Let go of the database."""

@@ -218,7 +218,7 @@ def test_a_server_that_is_killed_before_it_answers(killed: Servers, tmp_path: Pa
         os.utime(killed.home / "files" / name, (0, 0))
     killed.kill()
     killed.start()
-    assert {path.name for path in (killed.home / "files").iterdir()} == {one.file, "incoming"}
+    until(lambda: {path.name for path in (killed.home / "files").iterdir()} == {one.file, "incoming"})
 
 
 def test_a_server_that_is_stopped_goes_on_at_the_next_start(killed: Servers, tmp_path: Path) -> None:

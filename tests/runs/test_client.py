@@ -42,7 +42,7 @@ class Models:
         if "createModel(" in query:
             self.models.append({"id": f"m{len(self.models)}", **variables})
             return data({"createModel": self.models[-1]})
-        if "modelRun(" in query:
+        if "modelRun(" in query and "annotationGroups(" not in query:
             return data({"modelRun": next(run for run in self.runs if run["id"] == variables["param_0"])})
         if "modelRuns(" in query:
             runs = [run for run in self.runs if run["modelId"] == variables["param_0"]]
