@@ -1,7 +1,7 @@
-"""Servers that are killed and started again, on one folder and one port.
+"""Servers and uploaders that are killed and started again.
 
-Run as a program, this is a process that has loaded everything, and starts servers as copies of itself: each is a
-process of its own, which is there at once. They take imports in small parts, so that a kill falls into the midst.
+Run as a program, this is a process that has loaded everything, and starts others as copies of itself: each is a process
+of its own, which is there at once. Servers take imports in small parts, so that a kill falls into the midst.
 """
 
 from __future__ import annotations
@@ -23,108 +23,155 @@ if __name__ in ("__main__", "__mp_main__"):  # also in the process that works th
     importing.LINES = 100
 
 
+class Mother:
+    """The process that starts others."""
+
+    def __init__(self) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, __file__], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+
+    def ask(self, *what: object) -> str:
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        print(*what, file=self.process.stdin, flush=True)
+        answer = self.process.stdout.readline()
+        assert answer
+        return answer
+
+    def wait(self, pid: int) -> int:
+        """Wait until a process has ended, and say how."""
+        return int(self.ask("wait", pid))
+
+    def upload(self, url: str, key: str, run_id: str, path: Path) -> int:
+        """Start to upload a file, and say by which process; its result is written beside the file."""
+        return int(self.ask("upload", url, key, run_id, path))
+
+
+@contextmanager
+def mother() -> Iterator[Mother]:
+    """One that ends with the block, and what it has started with it."""
+    made = Mother()
+    try:
+        yield made
+    finally:
+        assert made.process.stdin is not None
+        made.process.stdin.close()
+        made.process.wait(60)
+
+
 class Servers:
-    """One server after the other.
+    """One server after the other, on one folder and port.
 
     Parameters
     ----------
+    mother : Mother
+        Starts them.
     home : Path
-        The folder that they have in common.
+        The folder.
     """
 
-    def __init__(self, home: Path) -> None:
-        self.home = home
+    def __init__(self, mother: Mother, home: Path) -> None:
+        self.mother, self.home = mother, home
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self.port = free.getsockname()[1]
-        self.pid = 0
-        self.key = ""
-        self.log = home.with_suffix(".log")
-        with self.log.open("w") as log:
-            self._mother = subprocess.Popen(
-                [sys.executable, __file__, str(home), str(self.port)],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=log,
-                text=True,
-            )
+        self.pid, self.key = 0, ""
 
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
+    @property
+    def log(self) -> str:
+        """What all of them have said."""
+        return _log_of(self.home).read_text()
+
     def start(self, fault: str = "none") -> None:
         """Start a server; ``fault`` is a moment at which it kills itself."""
-        word, pid, key = self._ask(f"start {fault}").split()
-        assert word == "ready"
-        self.pid, self.key = int(pid), key
+        pid, self.key = self.mother.ask("serve", self.home, self.port, fault).split()
+        self.pid = int(pid)
 
     def kill(self, *, with_worker: bool = False) -> None:
         """Kill the server, and perhaps the process that works through its imports, too."""
-        workers = children(self.pid) if with_worker else []
+        workers = _children(self.pid) if with_worker else []
         for pid in (self.pid, *workers):
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         assert self.wait() == -signal.SIGKILL
 
+    def stop(self) -> int:
+        """Stop the server as a system does that is shut down, and say how it ended."""
+        os.kill(self.pid, signal.SIGTERM)
+        return self.wait()
+
     def wait(self) -> int:
         """Wait until the server has ended, and say how."""
-        return int(self._ask(f"wait {self.pid}"))
-
-    def close(self) -> None:
-        assert self._mother.stdin is not None
-        self._mother.stdin.close()
-        self._mother.wait(30)
-
-    def _ask(self, what: str) -> str:
-        assert self._mother.stdin is not None
-        assert self._mother.stdout is not None
-        self._mother.stdin.write(f"{what}\n")
-        self._mother.stdin.flush()
-        answer = self._mother.stdout.readline()
-        assert answer, self.log.read_text()
-        return answer
+        return self.mother.wait(self.pid)
 
 
-@contextmanager
-def servers(home: Path) -> Iterator[Servers]:
-    """Servers that end with the block."""
-    made = Servers(home)
-    try:
-        yield made
-    finally:
-        made.close()
-
-
-def children(pid: int) -> list[int]:
-    """Processes that a process has started."""
+def _children(pid: int) -> list[int]:
     found = subprocess.run(["ps", "-o", "pid=", "--ppid", str(pid)], capture_output=True, text=True, check=False)
     return [int(one) for one in found.stdout.split()]
 
 
-def _main(home: Path, port: int) -> None:
-    from labelmetrics.server import serving
+def _log_of(home: Path) -> Path:
+    return home.with_suffix(".log")
+
+
+# ---- in the other process
+
+
+def _main() -> None:
+    import labelmetrics.runs.upload
+    import labelmetrics.server.serving  # noqa: F401
 
     running: set[int] = set()
     for line in sys.stdin:
-        word, argument = line.split()
+        word, *given = line.split()
         if word == "wait":
-            pid = int(argument)
+            pid = int(*given)
             running.discard(pid)
-            print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), flush=True)
+            _tell(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
             continue
         pid = os.fork()
         if pid == 0:
-            _break_at(argument)
-            serving.serve(
-                home, port=port, on_ready=lambda address: print("ready", os.getpid(), address.key, flush=True)
-            )
-            os._exit(0)
+            code = 1
+            try:
+                {"serve": _serve, "upload": _upload}[word](*given)
+                code = 0
+            finally:
+                os._exit(code)
         running.add(pid)
+        if word == "upload":
+            _tell(pid)
     for pid in running:
         with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGTERM)
         os.waitpid(pid, 0)
+
+
+def _tell(*what: object) -> None:
+    print(*what, flush=True)
+
+
+def _serve(home: str, port: str, fault: str) -> None:
+    from labelmetrics.server.serving import serve
+
+    with _log_of(Path(home)).open("a") as log:
+        os.dup2(log.fileno(), 2)
+    _break_at(fault)
+    serve(home, port=int(port), on_ready=lambda address: _tell(os.getpid(), address.key))
+
+
+def _upload(url: str, key: str, run_id: str, path: str) -> None:
+    import labelmetrics as lm
+    from labelmetrics.runs.transport import Retries
+
+    retries = Retries(first=0.05, longest=0.2)
+    client = lm.Client(key, f"{url}/graphql", retries=retries, folder=Path(path).parent)
+    job = client.get_model_run(run_id).add_predictions("fit", path, part_lines=50, threads=3)
+    Path(f"{path}.result").write_text(str(job.result().succeeded))
 
 
 def _break_at(moment: str) -> None:
@@ -150,4 +197,4 @@ def _break_at(moment: str) -> None:
 
 
 if __name__ == "__main__":
-    _main(Path(sys.argv[1]), int(sys.argv[2]))
+    _main()

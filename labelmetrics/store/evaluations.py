@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import shutil
 import tempfile
 from dataclasses import dataclass
@@ -21,6 +22,8 @@ from labelmetrics.store.ids import now, time_of
 from labelmetrics.store.models import run_number
 
 __all__ = ["StoredEvaluation", "evaluate_run", "evaluation_of", "run_to_evaluate"]
+
+log = logging.getLogger(__name__)
 
 State = Literal["READY", "FAILED"]
 
@@ -125,6 +128,11 @@ def evaluate_run(store: Store, run_id: str) -> StoredEvaluation:
             evaluate_files(*sides, data_rows=rows, outputs=[folder / "made.lmeval"], tmp=folder, workers=1)
         except LabelmetricsError as error:
             values = {"state": "FAILED", "path": None, "error": str(error)}
+        except OSError:
+            raise  # the disk may be full: another time it is not
+        except Exception as error:
+            log.error("run %s cannot be evaluated", run_id, exc_info=error)
+            values = {"state": "FAILED", "path": None, "error": "something is wrong in the server; its log says more"}
         with store.write() as connection:
             before = evaluation_of(store, connection, run_id)
             run = run_number(connection, run_id)
