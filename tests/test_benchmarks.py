@@ -22,6 +22,7 @@ from benchmarks import (  # noqa: E402
     files_to_lines,
     generate,
     measure,
+    model_runs,
     objects_to_metrics,
     run,
     scale,
@@ -109,3 +110,11 @@ def test_cost_model(name):
     assert len(cells) == len(cost_model.HEADER)
     annotation, pair = cost_model.costs(cost_model.Measured(10, 0, 1, 20.0), cost_model.Measured(10, 5, 1, 35.0))
     assert (annotation, pair) == (pytest.approx(2.0), pytest.approx(3.0))
+
+
+def test_model_runs(tmp_path):
+    file = model_runs.made_lines(tmp_path, 12)
+    with model_runs.running(tmp_path / "home") as server:
+        found = model_runs.measure(server, file, 3)
+    assert [row[0].split()[0] for row in found] == ["lines", "memory", "other", "aggregating", "uploaders"]
+    assert found[-1][1].startswith("3, 36 lines")
