@@ -1,8 +1,8 @@
 """The local server of model runs: importing, aggregating, many uploaders at once, and other requests meanwhile.
 
-    python -m benchmarks.model_runs [DIRECTORY] [--rows 85000] [--uploaders 50] [--markdown FILE]
+    python -m benchmarks.model_runs [DIRECTORY] [--rows 100000] [--uploaders 50] [--markdown FILE]
 
-Lines are those of an evaluation of generated data with 15 confidence keys (85,000 data rows: about 1,000,000 lines,
+Lines are those of an evaluation of generated data with 15 confidence keys (100,000 data rows: 1,014,915 lines,
 made once and kept in the directory). The server is a process of its own, as ``labelmetrics serve`` starts it, with an
 empty folder; memory is that of its two processes together at their peak (the sum of what each held at most).
 """
@@ -152,7 +152,7 @@ def asking(server: Server, run_id: str, stop: threading.Event) -> list[float]:
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.model_runs", description=__doc__.split("\n", 1)[0])
     parser.add_argument("directory", type=Path, nargs="?", default=Path(tempfile.gettempdir()) / "labelmetrics-runs")
-    parser.add_argument("--rows", type=int, default=85_000, help="data rows; each has about 12 lines")
+    parser.add_argument("--rows", type=int, default=100_000, help="data rows; each has about 10 lines")
     parser.add_argument("--uploaders", type=int, default=50)
     parser.add_argument("--markdown", type=Path, help="write the table to this file too")
     arguments = parser.parse_args()

@@ -358,7 +358,8 @@ class MetricReader:
 
     def _learn(self, text: bytes, file: str | None, number: int, around: tuple[bytes, bytes], value: bytes) -> bool:
         """Add a line whose value or surroundings are new, and remember them; ``False`` where it is no plain line."""
-        if any(name in part for name in _ONLY_ONCE for part in around):
+        before, behind = around
+        if any(name in before or name in behind for name in _ONLY_ONCE):
             return False
         try:
             line = orjson.loads(text)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -68,10 +69,7 @@ def pack(values: MetricValues) -> tuple[list[Form], Ints, list[bytes]]:
     forms: dict[Form, int] = {}
     form = np.zeros(len(values), np.int64)
     content: list[bytes] = [b""] * len(values)
-    for code, shape in enumerate(values.shapes):
-        members = np.flatnonzero(values.shape == code)
-        if not len(members):
-            continue
+    for shape, members in _alike(values):
         stored = values.counts if shape.is_matrix else values.scalars
         numbers = stored[values.offset[members, None] + np.arange(len(shape.keys or (0,)))]
         for dtype, chosen in _dtypes(shape, numbers):
@@ -81,6 +79,17 @@ def pack(values: MetricValues) -> tuple[list[Form], Ints, list[bytes]]:
             for place, index in enumerate(members[chosen].tolist()):
                 content[index] = text[place * width : (place + 1) * width]
     return list(forms), form, content
+
+
+def _alike(values: MetricValues) -> Iterator[tuple[MetricShape, Ints]]:
+    """Metrics with the same aggregation and keys: the shape of one, and which they are."""
+    kinds: dict[tuple[str, tuple[float, ...] | None], int] = {}
+    kind_of = np.array([kinds.setdefault((shape.aggregation, shape.keys), len(kinds)) for shape in values.shapes])
+    kind = kind_of[values.shape] if len(values) else values.shape
+    for code in range(len(kinds)):
+        members = np.flatnonzero(kind == code)
+        if len(members):
+            yield values.shapes[values.shape[members[0]]], members
 
 
 def _dtypes(shape: MetricShape, numbers: NDArray[np.generic]) -> list[tuple[str, Ints]]:
