@@ -274,6 +274,7 @@ class MetricReader:
         # The same for lines as texts: what stands around the value and which sort it is, the sorts, and the values.
         self._around: dict[tuple[bytes, bytes, int], int] = {}
         self._sorts: dict[tuple[tuple[float, ...] | None, bool], int] = {}
+        self._written: dict[tuple[tuple[str, ...] | None, bool], tuple[int, list[int] | None]] = {}
         self._numbers: dict[bytes, _Value] = {}
         self.restart()
 
@@ -302,7 +303,7 @@ class MetricReader:
         """
         try:
             added = self._add_known(line)
-        except (AttributeError, IndexError, KeyError, OverflowError, TypeError, ValueError):
+        except (AttributeError, KeyError, OverflowError, StopIteration, TypeError, ValueError):
             added = False  # not as expected, so not as known
         if not added:
             self._add_checked(line)
@@ -340,7 +341,7 @@ class MetricReader:
             about = About(None if uuid is None else uuid.decode(), kind.decode(), key.decode())
         except UnicodeDecodeError:
             return None
-        known = self._numbers.get(value)
+        known = self._numbers.get(value) or self._parsed(value)
         shape = None if known is None else self._around.get((*around, known.sort))
         if known is None or shape is None:
             return about if self._learn(text, file, number, around, value) else None
@@ -356,6 +357,26 @@ class MetricReader:
         self._line.append(number)
         return about
 
+    def _parsed(self, text: bytes) -> _Value | None:
+        """What the text of a value says, where other values are written alike; ``None`` where it may not be sound."""
+        try:
+            value = orjson.loads(text)
+            is_matrix = _is_matrix(value)
+            sort, order = self._written[tuple(value) if type(value) is dict else None, is_matrix]
+            numbers = _numbers_of(value, is_matrix, order)
+        except (AttributeError, KeyError, OverflowError, StopIteration, TypeError, ValueError):
+            return None
+        if numbers is None:
+            return None
+        return self._remember(text, _Value(sort, is_matrix, array("q" if is_matrix else "d", numbers).tobytes()))
+
+    def _remember(self, text: bytes, value: _Value) -> _Value:
+        if len(text) <= VALUE_BYTES:
+            if len(self._numbers) >= VALUES_KEPT:
+                self._numbers.clear()
+            self._numbers[text] = value
+        return value
+
     def _learn(self, text: bytes, file: str | None, number: int, around: tuple[bytes, bytes], value: bytes) -> bool:
         """Add a line whose value or surroundings are new, and remember them; ``False`` where it is no plain line."""
         before, behind = around
@@ -370,12 +391,11 @@ class MetricReader:
         found = self._shapes_by_code[shape]
         sort = self._sorts.setdefault((found.keys, found.is_matrix), len(self._sorts))
         self._around[(*around, sort)] = shape
-        if len(value) <= VALUE_BYTES:
-            if len(self._numbers) >= VALUES_KEPT:
-                self._numbers.clear()
-            stored = self._counts if found.is_matrix else self._scalars
-            first = self._offset[-1] * (4 if found.is_matrix else 1)
-            self._numbers[value] = _Value(sort, found.is_matrix, stored[first:].tobytes())
+        written = line["metricValue"]
+        self._written[tuple(written) if type(written) is dict else None, found.is_matrix] = sort, _order(written)
+        stored = self._counts if found.is_matrix else self._scalars
+        first = self._offset[-1] * (4 if found.is_matrix else 1)
+        self._remember(value, _Value(sort, found.is_matrix, stored[first:].tobytes()))
         return True
 
     def _add_known(self, line: Any) -> bool:
@@ -383,21 +403,12 @@ class MetricReader:
         row = line["dataRow"]
         ((kind, key),) = row.items()
         value = line["metricValue"]
-        keyed = type(value) is dict
-        numbers: Any = [*value.values()] if keyed else [value]
-        is_matrix = type(numbers[0]) is list
+        is_matrix = _is_matrix(value)
         shape, order = self._known[_common(line, is_matrix)]
         if not (type(key) is str and kind in _KINDS and line.keys() <= _FIELDS and type(line.get("uuid", "")) is str):
             return False
-        if order is not None:
-            numbers = [numbers[i] for i in order]
-        if is_matrix:
-            if {*map(type, numbers)} != {list} or {*map(len, numbers)} != {4}:
-                return False
-            numbers = [*chain.from_iterable(numbers)]
-            if {*map(type, numbers)} != {int} or min(numbers) < 0 or max(numbers) > GREATEST_COUNT:
-                return False
-        elif not ({*map(type, numbers)} <= _NUMBERS and all(map(math.isfinite, numbers))):
+        numbers = _numbers_of(value, is_matrix, order)
+        if numbers is None:
             return False
         self._append((kind, key), shape, is_matrix, numbers)
         return True
@@ -429,12 +440,8 @@ class MetricReader:
         self._shapes_by_code[code] = shape
         self._append(data_row, code, is_matrix, numbers)
         written = line["metricValue"]
-        order = None
-        if type(written) is dict:
-            order = sorted(range(len(written)), key=[float(key) for key in written].__getitem__)
-            order = None if order == [*range(len(written))] else order
         if type(written) in _PLAIN:
-            self._known[_common(line, is_matrix)] = code, order
+            self._known[_common(line, is_matrix)] = code, _order(written)
 
     def _append(self, row: tuple[str, str], shape: int, is_matrix: bool, numbers: list[Any]) -> None:
         self._row.append(self._code(row))
@@ -484,6 +491,35 @@ class MetricReader:
             scalars=np.array(self._scalars, np.float64),
             counts=np.array(self._counts, np.int64).reshape(-1, 4),
         )
+
+
+def _order(value: Any) -> list[int] | None:
+    """Where the numbers of the rising keys of a value stand; ``None`` where they stand in their order."""
+    if type(value) is not dict:
+        return None
+    order = sorted(range(len(value)), key=[float(key) for key in value].__getitem__)
+    return None if order == [*range(len(value))] else order
+
+
+def _is_matrix(value: Any) -> bool:
+    """Whether a value is a confusion matrix, or holds some; any error where it holds nothing."""
+    return type(next(iter(value.values())) if type(value) is dict else value) is list
+
+
+def _numbers_of(value: Any, is_matrix: bool, order: list[int] | None) -> list[Any] | None:
+    """Numbers of a value by rising keys, ``order`` being where they stand; ``None`` where they may not be sound."""
+    numbers: Any = [*value.values()] if type(value) is dict else [value]
+    if order is not None:
+        numbers = [numbers[i] for i in order]
+    if is_matrix:
+        if {*map(type, numbers)} != {list} or {*map(len, numbers)} != {4}:
+            return None
+        numbers = [*chain.from_iterable(numbers)]
+        if {*map(type, numbers)} != {int} or min(numbers) < 0 or max(numbers) > GREATEST_COUNT:
+            return None
+    elif not ({*map(type, numbers)} <= _NUMBERS and all(map(math.isfinite, numbers))):
+        return None
+    return numbers  # type: ignore[no-any-return]
 
 
 def _common(line: Any, is_matrix: bool) -> tuple[Any, ...]:
