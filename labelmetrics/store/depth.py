@@ -18,7 +18,7 @@ def is_deep(value: Any) -> bool:
     (False, True)
     """
     level = [value]
-    for _ in range(DEPTH + 1):
+    for _ in range(DEPTH):
         level = [
             inner
             for one in level

@@ -65,11 +65,6 @@ def bearer(server: Server) -> dict[str, str]:
     return {"Authorization": f"Bearer {server.key}"}
 
 
-@schemathesis.serializer("application/x-ndjson")
-def as_lines(context: Any, value: Any) -> bytes:
-    return value if isinstance(value, bytes) else str(value).encode(errors="replace")
-
-
 @pytest.mark.parametrize("mode", list(GenerationMode))
 @pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.name)
 def test_the_document_is_true(api: Any, server: Server, operation: Operation, mode: GenerationMode) -> None:

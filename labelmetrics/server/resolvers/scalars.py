@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ariadne import ScalarType
 from graphql import GraphQLError, GraphQLResolveInfo, ValueNode, value_from_ast_untyped
+from orjson import dumps
 
 from labelmetrics.server.context import Context
 from labelmetrics.server.intake import check_depth
@@ -37,7 +38,12 @@ def json_value(value: Any) -> Any:
 
 @json.literal_parser
 def json_literal(node: ValueNode, variables: dict[str, Any] | None = None) -> Any:
-    return check_depth(value_from_ast_untyped(node, variables))
+    value = check_depth(value_from_ast_untyped(node, variables))
+    try:
+        dumps(value)
+    except TypeError:
+        raise GraphQLError("a whole number of JSON has at most 64 bits") from None
+    return value
 
 
 @moment.serializer
