@@ -161,6 +161,18 @@ class Summary:
             "features": [asdict(row) for row in self.features],
         }
 
+    @classmethod
+    def of_dict(cls, found: dict[str, Any]) -> Summary:
+        """The summary that :meth:`to_dict` has written."""
+        return cls(
+            overall=SummaryRow(**found["overall"]),
+            features=[SummaryRow(**row) for row in found["features"]],
+            data_rows=found["data_rows"],
+            empty_rows=found["empty_rows"],
+            iou=found["match"],
+            confidence=found["confidence"],
+        )
+
     def to_flat_dict(self) -> dict[str, float]:
         """Defined numbers by ``"name"`` overall and ``"feature/name"``, for experiment trackers."""
         flat: dict[str, float] = {"data_rows": self.data_rows, "empty_rows": self.empty_rows}

@@ -66,7 +66,7 @@ class FakeServer:
             content = file.partition(b"\r\n\r\n")[2].removesuffix(b"\r\n")
             body = said.partition(b"\r\n\r\n")[2]
         said = json.loads(body)
-        return re.search(r"{\s*(\w+)", said["query"].partition(")")[2] or said["query"])[1], said["variables"], content
+        return re.match(r"\w+\s+\w+\s*(?:\([^)]*\)\s*)?{\s*(\w+)", said["query"])[1], said["variables"], content
 
     def _graphql(self, operation: str, variables: dict[str, Any], content: bytes) -> Response:
         if operation == "createModelErrorAnalysisPredictionImport":
@@ -79,6 +79,8 @@ class FakeServer:
             if self.running:
                 self.running -= 1
             return data({operation: self._told(found)})
+        if operation == "models":
+            return data({operation: []})
         if operation == "modelRun":
             return data({operation: {"id": RUN, "name": "first", "modelId": "m1", "trainingMetadata": None}})
         if operation == "createMEAModelRunDataRowRegistrationTask":

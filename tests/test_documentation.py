@@ -22,6 +22,7 @@ from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
+from servers import Server, serving
 
 import labelmetrics
 from labelmetrics.formats.manifest import Counts, Digests, Manifest, PartsManifest, Provenance, Settings
@@ -36,6 +37,7 @@ MODULES = sorted(
 )
 PUBLIC = [name for name in labelmetrics.__all__ if not name.startswith("__")]
 FLAGS = doctest.ELLIPSIS
+SERVE = "labelmetrics serve"
 IMPLIED = {"extra", "class_name"}
 """Fields that every model of a kind has, and that its page need not repeat."""
 
@@ -67,8 +69,16 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
+def server(tmp_path: Path) -> Iterator[Server]:
+    """The server that a reader has started where a page says ``labelmetrics serve``."""
+    with serving(tmp_path / "server") as running:
+        yield running
+
+
+@pytest.fixture
 def here(demo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A copy of it as working directory."""
+    monkeypatch.setenv("LABELMETRICS_HOME", str(tmp_path / "home"))
     folder = tmp_path / "here"
     shutil.copytree(demo, folder)
     monkeypatch.chdir(folder)
@@ -108,6 +118,8 @@ def run_console(block: Block, folder: Path) -> None:
         lines = part.splitlines()
         length = next((n for n, line in enumerate(lines, 1) if not line.endswith("\\")), len(lines))
         command, wanted = "\n".join(lines[:length]), "\n".join(lines[length:])
+        if command == SERVE:  # it runs until it is interrupted; the fixture has started it
+            continue
         code = re.search(r"^\[exit code (\d+)\]$", wanted, re.MULTILINE)
         wanted = re.sub(r"^\[exit code \d+\]$", "", wanted, flags=re.MULTILINE)
         done = shell(command, folder)
@@ -132,7 +144,11 @@ def run_python(block: Block, names: dict[str, Any], page: str) -> str:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
-def test_examples_of_pages(page: Path, here: Path) -> None:
+def test_examples_of_pages(
+    page: Path, here: Path, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if f"$ {SERVE}\n" in page.read_text("utf-8"):
+        monkeypatch.setenv("LABELMETRICS_HOME", str(request.getfixturevalue("server").home))
     names: dict[str, Any] = {"__name__": "__main__"}
     printed = None
     for block in blocks(page):

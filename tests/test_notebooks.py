@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,8 @@ def test_notebook(path: Path, tmp_path: Path) -> None:
     resources = {"metadata": {"path": str(tmp_path)}}
     nbclient.NotebookClient(notebook, timeout=300, kernel_name="python3", resources=resources).execute()
     for number, (shown, printed) in enumerate(zip(stored.cells, notebook.cells, strict=True), 1):
+        if "find_spec" in shown.source and find_spec("labelbox") is None:
+            continue  # the part that needs it says so instead
         assert texts(shown) == texts(printed), f"cell {number} of {path.name}: run it again and save"
 
 

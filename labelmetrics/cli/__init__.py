@@ -28,7 +28,12 @@ COMMANDS = (
     "suspects",
     "schema",
     "serve",
+    "push",
+    "upload",
+    "runs",
+    "export",
     "key",
+    "store",
 )
 """Names of the commands and of their files, in the order in which people need them."""
 

@@ -131,6 +131,9 @@ class Pace:
     def report(self, step: str, share: float) -> None:
         """Take notice of a step and of the share of the work that is done."""
         now = time.monotonic()
+        if share < self.share:
+            self._reports.clear()  # a new piece of work, with a pace of its own
+            self._first = None
         self.step, self.share = step, share
         self._first = now if self._first is None else self._first
         if now - self._first < 1:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from labelmetrics.cli._messages import Messages
+from labelmetrics.cli._messages import FAULTS, Messages
 from labelmetrics.cli._options import (
     INPUTS,
     Listed,
@@ -22,8 +22,12 @@ from labelmetrics.cli._options import (
     write,
 )
 from labelmetrics.cli._reading import CustomFunction, custom_option, data_rows_option, reading_options
+from labelmetrics.cli._runs import connected, endpoint_option, result_of, run_named
 from labelmetrics.errors import SettingError
 from labelmetrics.formats.output import is_in_parts
+
+if TYPE_CHECKING:
+    from labelmetrics.runs.client import Client
 
 MISSING = ("error", "empty", "skip")
 
@@ -86,6 +90,13 @@ labelmetrics evaluate "demo/ground_*.ndjson" demo/predictions.ndjson \
     help="Evaluation file (.lmeval), metric lines (.ndjson, also .ndjson.gz and .ndjson.zst; - is standard output) or "
     "metric table (.parquet). May be repeated.",
 )
+@option(
+    "--upload",
+    metavar="RUN",
+    section="Output",
+    help="Send the metric lines to a model run, by id, or as MODEL/RUN, which is made when missing.",
+)
+@endpoint_option
 @as_json
 @option(
     "--iou",
@@ -199,13 +210,15 @@ labelmetrics evaluate "demo/ground_*.ndjson" demo/predictions.ndjson \
     help="Scheduler of the cluster, tcp://...; by default one is started on this machine, of --workers processes.",
 )
 @metric_options
-@click.pass_obj
+@click.pass_context
 def command(
-    messages: Messages,
+    ctx: click.Context,
     /,
     ground_truths: str,
     predictions: str,
     outputs: tuple[str, ...],
+    upload: str | None,
+    endpoint: str | None,
     as_json: bool,
     metrics: tuple[Any, ...],
     level: tuple[Any, ...],
@@ -225,13 +238,16 @@ def command(
     platform's export; a folder or a quoted pattern names several files, and one of the two may be - for standard input.
     Prints a summary, and writes what -o asks for.
     """
+    messages: Messages = ctx.obj
     if as_json and "-" in outputs:
         raise SettingError("--json and -o - both need standard output")
     kinds = [check_kind(path, "evaluation", "table", "lines") for path in outputs]
     check_streams([ground_truths, predictions, settings["data_rows"]], [*outputs, settings["bad_lines"]])
     lines = metric_settings(metrics, level, over_limit)
-    if lines and not set(kinds) - {"evaluation"}:
+    if lines and not set(kinds) - {"evaluation"} and upload is None:
         raise SettingError("--metrics, --level and --over-limit are about metric lines: write some (-o x.ndjson)")
+    if endpoint is not None and upload is None:
+        raise SettingError("--endpoint is about --upload")
     if address and engine != "dask":
         raise SettingError("--address is about --engine dask")
     if address and workers:
@@ -255,6 +271,9 @@ def command(
         ],
         unwanted=[f"--{name}" for name in ("format", "geometry") if name in given],
     )
+    if upload is not None and in_ranges and not set(kinds) - {"table"}:
+        raise SettingError("input that is evaluated in ranges is sent from what is written: write some (-o x.lmeval)")
+    client = None if upload is None else _client(endpoint, upload)
     evaluation: Any
     with messages.progress() as progress:
         if in_ranges:
@@ -276,6 +295,26 @@ def command(
         _show(messages, evaluation.summary(iou=threshold), as_json, "-" in outputs)
     for path in outputs:
         messages.info(f"wrote {path}")
+    if client is not None and upload is not None:
+        run = run_named(client, upload, make=True)
+        if in_ranges and "evaluation" not in kinds:  # which lines these are was chosen when they were written
+            lines = {name: value for name, value in lines.items() if name == "over_limit"}
+        with messages.progress() as progress:
+            job = run.add_predictions(None, evaluation, progress=progress, **lines)
+        result = result_of(messages, job)
+        messages.info(f"{result}\n{run.url}")
+        if not result.ok:
+            ctx.exit(FAULTS)
+
+
+def _client(endpoint: str | None, upload: str) -> Client:
+    """The client of the server that lines go to; whether it answers is better known before the work than after it."""
+    client = connected(endpoint)
+    if "/" in upload:
+        client.find_model_run(*upload.split("/", 1))
+    else:
+        run_named(client, upload)
+    return client
 
 
 def _show(messages: Messages, /, summary: Any, as_json: bool, to_stderr: bool) -> None:

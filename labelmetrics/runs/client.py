@@ -13,8 +13,10 @@ from labelmetrics.runs import documents
 from labelmetrics.runs.connection import Connection
 from labelmetrics.runs.model import Model
 from labelmetrics.runs.model_run import ModelRun, Place, get_run
+from labelmetrics.runs.plan import UploadPlan
 from labelmetrics.runs.target import Target, target_of
 from labelmetrics.runs.transport import Retries, Transport
+from labelmetrics.runs.upload import Options, Upload
 
 __all__ = ["Client"]
 
@@ -32,7 +34,7 @@ class Client:
     api_key : str, optional
         The key; that of the endpoint unless given.
     endpoint : str, optional
-        Address of the server's GraphQL; that of the key unless given.
+        Address of the server's GraphQL, or ``"platform"`` or ``"local"``; that of the key unless given.
     transport : callable, optional
         What sends requests: a function from a ``Request`` to a ``Response`` of ``labelmetrics.runs.transport``.
     retries : Retries, optional
@@ -153,18 +155,44 @@ class Client:
         SettingError
             More than one model or run has the name.
         """
-        models = [one for one in self.models(model) if ontology_id is None or one.ontology_id == ontology_id]
-        _check_one(models, "model", model)
-        runs = [one for one in models[0].model_runs() if one.name == run] if models else []
-        _check_one(runs, "model run", run)
-        if runs:
-            return runs[0]
+        found = self.find_model_run(model, run, ontology_id=ontology_id)
+        if found is not None:
+            return found
         if ontology_id is None and not self.target.is_platform:
             # Asked once more because its answer was lost, our own server makes nothing twice.
             made = self._place.connection.api_json("POST", "runs", body={"model": model, "run": run})
             return self.get_model_run(made["run"].text("id"))
-        owner = models[0] if models else self.create_model(model, ontology_id)
+        owner = self._find_model(model, ontology_id) or self.create_model(model, ontology_id)
         return owner.create_model_run(run)
+
+    def find_model_run(self, model: str, run: str, *, ontology_id: str | None = None) -> ModelRun | None:
+        """The run of a model, both by name; ``None`` where there is none.
+
+        Parameters
+        ----------
+        model, run : str
+            Their names.
+        ontology_id : str, optional
+            Ontology of the model.
+
+        Raises
+        ------
+        SettingError
+            More than one model or run has the name.
+        """
+        owner = self._find_model(model, ontology_id)
+        runs = [] if owner is None else [one for one in owner.model_runs() if one.name == run]
+        _check_one(runs, "model run", run)
+        return runs[0] if runs else None
+
+    def _find_model(self, name: str, ontology_id: str | None) -> Model | None:
+        models = [one for one in self.models(name) if ontology_id is None or one.ontology_id == ontology_id]
+        _check_one(models, "model", name)
+        return models[0] if models else None
+
+    def plan(self, predictions: Any, **settings: Any) -> UploadPlan:
+        """What an upload to a run that is yet to be made would do; parameters are those of :meth:`ModelRun.plan`."""
+        return Upload(self._place.connection, "", self._place.folder, Options(**settings)).plan(predictions)
 
     def create_model_run(self, model_id: str, name: str, config: dict[str, Any] | None = None) -> ModelRun:
         """Create a run of the model with an id; see :meth:`Model.create_model_run`."""

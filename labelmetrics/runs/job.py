@@ -20,7 +20,8 @@ from labelmetrics.words import counted
 if TYPE_CHECKING:
     from labelmetrics.runs.plan import UploadPlan
 
-__all__ = ["Import", "ImportJob", "Progress", "UploadResult", "fetch", "find", "shown_progress", "wait_for_task"]
+__all__ = ["Import", "ImportJob", "Progress", "UploadResult", "fetch", "find", "shown_progress"]
+__all__ += ["wait_for_task", "wait_while"]
 
 Progress = Callable[[str, float], object]
 State = Literal["RUNNING", "FINISHED", "FAILED"]
@@ -351,12 +352,13 @@ class ImportJob:
         return sum(one.percent for one in self.imports) // len(self.imports) if self.imports else 100
 
     def _names(self) -> str:
+        if not self.imports:
+            return "nothing to send"
         first = repr(self.imports[0].name)
         return first if len(self.imports) == 1 else f"{first} and {counted(len(self.imports) - 1, 'other')}"
 
     def __repr__(self) -> str:
-        named = self._names() if self.imports else "nothing to send"
-        return f"<ImportJob {named}: {self._state()}, {self._percent()}%>"
+        return f"<ImportJob {self._names()}: {self._state()}, {self._percent()}%>"
 
     def _repr_html_(self) -> str:
         rows = [[one.name, one.state, one.percent] for one in self.imports]
@@ -397,6 +399,21 @@ def wait_for_task(ask: Callable[[], Json], what: str, timeout: float | None) -> 
             return
         if status in ("FAILED", "CANCELED"):
             raise UploadError(f"{what} failed: {told(found.get('errorMessage') or found.get('errors'))}")
+
+
+def wait_while(ask: Callable[[], Json], busy: Callable[[Json], bool], what: str, timeout: float | None) -> Json:
+    """Ask again and again, until the server is no longer busy.
+
+    Raises
+    ------
+    UploadError
+        It takes longer than the timeout.
+    """
+    for _ in _until(timeout, what):
+        found = ask()
+        if not busy(found):
+            break
+    return found
 
 
 def _until(timeout: float | None, what: str) -> Iterator[None]:

@@ -30,19 +30,21 @@ class Identity:
     ----------
     target, run_id : str
         The server and the run.
-    kind, name : str
-        What is sent, and the name of its import.
+    kind : str
+        What is sent.
+    name : str or None
+        The name that was asked for its import.
     """
 
     target: str
     run_id: str
     kind: str
-    name: str
+    name: str | None
 
     @property
     def tag(self) -> str:
         """A short text that differs between uploads."""
-        text = "\n".join((self.target, self.run_id, self.kind, self.name))
+        text = "\n".join((self.target, self.run_id, self.kind, self.name or ""))
         return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=6).hexdigest()
 
 
@@ -78,7 +80,14 @@ class Journal:
 
     @classmethod
     def begin(
-        cls, file: Path, identity: Identity, digest: str, selected: Bools, plan: dict[str, Any], **settings: int
+        cls,
+        file: Path,
+        identity: Identity,
+        name: str,
+        digest: str,
+        selected: Bools,
+        plan: dict[str, Any],
+        **settings: int,
     ) -> Journal:
         """Start a journal, in the place of whatever was there.
 
@@ -86,6 +95,8 @@ class Journal:
         ----------
         file, identity
             Where it is, and which upload it is of.
+        name : str
+            Name of the import.
         digest : str
             Digest of all lines of the input.
         selected : ndarray of bool
@@ -99,6 +110,7 @@ class Journal:
         state = {
             "version": VERSION,
             **_known(identity),
+            "import": name,
             "digest": digest,
             "lines": len(selected),
             "selected": packed,
@@ -118,10 +130,15 @@ class Journal:
             if any(state[name] != value for name, value in expected.items()):
                 return None
             journal = cls(file, state)
-            sound = len(journal.selected) == state["lines"] and isinstance(state["parts"], dict)
+            sound = len(journal.selected) == state["lines"] and isinstance(state["parts"], dict) and bool(journal.name)
         except (OSError, ValueError, KeyError, TypeError, zlib.error):
             return None
         return journal if sound else None
+
+    @property
+    def name(self) -> str:
+        """Name of the import."""
+        return str(self._state["import"])
 
     @property
     def selected(self) -> Bools:
@@ -179,5 +196,5 @@ class Journal:
         self._file.unlink(missing_ok=True)
 
 
-def _known(identity: Identity) -> dict[str, str]:
+def _known(identity: Identity) -> dict[str, str | None]:
     return {"target": identity.target, "run": identity.run_id, "kind": identity.kind, "name": identity.name}

@@ -18,11 +18,12 @@ from labelmetrics.formats.output import open_output
 from labelmetrics.frame import html_table
 from labelmetrics.limits import Limits
 from labelmetrics.runs import documents
-from labelmetrics.runs.connection import Connection, Json
+from labelmetrics.runs.connection import Connection, Json, told
 from labelmetrics.runs.export import export_lines
-from labelmetrics.runs.job import Import, ImportJob, Progress, wait_for_task
+from labelmetrics.runs.job import Import, ImportJob, Progress, shown_progress, wait_for_task, wait_while
 from labelmetrics.runs.plan import UploadPlan
 from labelmetrics.runs.upload import PART_BYTES, PART_LINES, Kind, Options, Upload, register_rows
+from labelmetrics.summary import Summary
 
 __all__ = ["ModelRun", "ModelRunDataRow", "Place", "Split", "get_run"]
 
@@ -135,7 +136,7 @@ class ModelRun:
 
     def add_predictions(
         self,
-        name: str,
+        name: str | None,
         predictions: Any,
         *,
         over_limit: OverLimit = "error",
@@ -156,9 +157,9 @@ class ModelRun:
 
         Parameters
         ----------
-        name : str
-            Name of the import. An upload of several parts has one import each, with a digest of its content behind the
-            name.
+        name : str or None
+            Name of the import; ``None`` makes one of the name of the file and the time. An upload of several parts has
+            one import each, with a digest of its content behind the name.
         predictions : Evaluation, RangedEvaluation, path, URL, or iterable of labels, lines and paths
             What is sent. Paths name evaluation files, NDJSON (also gzip and zstd) and folders of part files; what is at
             an http(s) URL is fetched by the server.
@@ -240,7 +241,7 @@ class ModelRun:
 
     def add_ground_truths(
         self,
-        name: str,
+        name: str | None,
         ground_truths: Any,
         *,
         data_rows: Any = None,
@@ -253,8 +254,8 @@ class ModelRun:
 
         Parameters
         ----------
-        name : str
-            Name of the import.
+        name : str or None
+            Name of the import; ``None`` makes one of the name of the file and the time.
         ground_truths : path, or iterable of labels, lines and paths
             What is sent.
         data_rows, part_bytes, part_lines, threads, progress
@@ -283,7 +284,48 @@ class ModelRun:
     def _upload(self, options: Options, kind: Kind = "predictions") -> Upload:
         return Upload(self._connection, self.id, self._place.folder, options, kind)
 
-    def _add_url(self, name: str, url: str) -> ImportJob:
+    def wait_until_evaluated(self, progress: bool | Progress = True, timeout: float | None = None) -> Summary:
+        """Wait until a local server has evaluated what the run holds of ground truths and predictions.
+
+        Parameters
+        ----------
+        progress : bool or callable
+            Whether a bar is shown; or what is called with the name of the step and the share that is done.
+        timeout : float, optional
+            Most seconds to wait.
+
+        Returns
+        -------
+        Summary
+            Counts, precision, recall, F1 and mean overlap, per feature and overall.
+
+        Raises
+        ------
+        ApiNotFoundError
+            The run has not both sides.
+        UploadError
+            They cannot be evaluated, the run is of the platform, or it takes longer than the timeout.
+        """
+        if self._connection.target.is_platform:
+            raise UploadError("the platform does not give its evaluation of a run; a local server does")
+
+        def ask() -> Json:
+            return self._connection.api_json("GET", "runs/{}/evaluation", self.id)
+
+        with shown_progress(progress) as tell:
+            tell("evaluating", 0.0)
+            found = wait_while(ask, lambda found: found.get("state") == "PENDING", "the evaluation", timeout)
+            tell("evaluating", 1.0)
+        if found.get("state") != "READY":
+            raise UploadError(f"the server could not evaluate the run: {told(found.get('error'))}")
+        try:
+            return Summary.of_dict(found["summary"].value)
+        except (KeyError, TypeError):
+            raise ApiError("the answer has no summary of the evaluation", url=found.url) from None
+
+    def _add_url(self, name: str | None, url: str) -> ImportJob:
+        if name is None:
+            raise SettingError("an import of a URL needs a name")
         if not self._connection.reachable(url):
             raise SettingError(f"there is nothing at {url}")
         variables = {"modelRunId": self.id, "name": name, "fileUrl": url}
@@ -438,17 +480,20 @@ class ModelRun:
             The objects, or the number of them that were written.
         """
         lines = export_lines(self._connection, self.id, params or {}, task_name, timeout)
-        if path is None:
-            return map(orjson.loads, lines)
-        count = 0
-        with open_output(path) as stream:
-            for line in lines:
-                stream.write(line + b"\n")
-                count += 1
-        return count
+        return _given(lines, path)
 
-    def metric_lines(self) -> Iterator[dict[str, Any]]:
-        """Iterate over the metric lines that a run of a local server holds.
+    def metric_lines(self, path: str | Path | None = None) -> Any:
+        """The metric lines that a run of a local server holds.
+
+        Parameters
+        ----------
+        path : path, optional
+            NDJSON file to write, packed if it ends in ``.gz`` or ``.zst``; without it, the lines are iterated over.
+
+        Returns
+        -------
+        iterator of dict, or int
+            The lines, or the number of them that were written.
 
         Raises
         ------
@@ -457,8 +502,7 @@ class ModelRun:
         """
         if self._connection.target.is_platform:
             raise UploadError("the platform does not give metrics back; a local server does")
-        answer = self._connection.api("GET", "runs/{}/metrics", self.id)
-        return map(orjson.loads, answer.lines())
+        return _given(self._connection.api("GET", "runs/{}/metrics", self.id).lines(), path)
 
     # ------------------------------------------------------------------------------------------------ configuration
 
@@ -514,6 +558,18 @@ class ModelRun:
     def _repr_html_(self) -> str:
         link = f'<a href="{escape(self.url)}">{escape(self.url)}</a>'
         return html_table(["model run", "id", "model"], [[self.name, self.id, self.model_id]]) + link
+
+
+def _given(lines: Iterator[bytes], path: str | Path | None) -> Any:
+    """Lines as objects; or their number, when they are written."""
+    if path is None:
+        return map(orjson.loads, lines)
+    count = 0
+    with open_output(path) as stream:
+        for line in lines:
+            stream.write(line + b"\n")
+            count += 1
+    return count
 
 
 def get_run(place: Place, run_id: str) -> ModelRun:

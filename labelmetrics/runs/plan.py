@@ -40,7 +40,7 @@ class UploadPlan:
     target : str
         The server.
     model_run : str
-        Id of the model run.
+        Id of the model run; empty for one that is yet to be made.
     lines : int
         Lines that were given.
     to_send : int
@@ -146,10 +146,12 @@ class UploadPlan:
             if value:
                 yield words, value
 
+    def _run(self) -> str:
+        return f"model run {self.model_run}" if self.model_run else "a new model run"
+
     def _title(self) -> str:
         told = (
-            f"{counted(self.lines, 'line')} for model run {self.model_run} at {self.target}: "
-            f"{counted(self.to_send, 'line')} to send"
+            f"{counted(self.lines, 'line')} for {self._run()} at {self.target}: {counted(self.to_send, 'line')} to send"
         )
         return told if self.ok else f"{told}, but there are faults"
 

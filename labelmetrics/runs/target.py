@@ -12,11 +12,14 @@ from labelmetrics.errors import SettingError
 from labelmetrics.places import home, read_key, running_server
 from labelmetrics.runs.transport import is_loopback
 
-__all__ = ["PLATFORM", "Target", "target_of"]
+__all__ = ["NAMED", "PLATFORM", "Target", "target_of"]
 
 PLATFORM = "https://api.labelbox.com/graphql"
 PLATFORM_PAGES = "https://app.labelbox.com"
 PLATFORM_KEY, OWN_KEY, OWN_ENDPOINT = "LABELBOX_API_KEY", "LABELMETRICS_API_KEY", "LABELMETRICS_ENDPOINT"
+
+NAMED = ("platform", "local")
+"""Endpoints that can be named instead of addressed."""
 
 _START = "start a local one with: labelmetrics serve"
 
@@ -75,7 +78,7 @@ def target_of(
     api_key : str, optional
         The key; that of the endpoint unless given.
     endpoint : str, optional
-        Where the GraphQL of the server is; that of the key unless given.
+        Where the GraphQL of the server is, or ``"platform"`` or ``"local"``; that of the key unless given.
     environment : mapping of str to str, optional
         Environment variables; those of this process unless given.
     folder : path, optional
@@ -93,20 +96,27 @@ def target_of(
     """
     known = {name: value for name, value in (os.environ if environment is None else environment).items() if value}
     own = _Own(known, home(folder))
+    if endpoint == "local":
+        endpoint = own.endpoint()
+        if endpoint is None:
+            raise SettingError(f"there is no local server of model runs: {_START}")
+    elif endpoint == "platform":
+        endpoint = PLATFORM
     if endpoint is not None:
         endpoint = _checked(endpoint)
         if api_key is None:
             api_key = known.get(PLATFORM_KEY) if _same(endpoint, PLATFORM) else own.key_of(endpoint)
         if api_key is None:
-            raise SettingError(f"there is no key for {endpoint}: give it (api_key=)")
+            name = PLATFORM_KEY if _same(endpoint, PLATFORM) else f"{OWN_KEY} and {OWN_ENDPOINT}"
+            raise SettingError(f"there is no key for {endpoint}: give it (api_key=), or set {name}")
         return Target(endpoint, _sound(api_key))
     if api_key is not None:
         return Target(_endpoint_of(api_key, known, own), _sound(api_key))
     if PLATFORM_KEY in known and (OWN_KEY in known or OWN_ENDPOINT in known):
         other = OWN_KEY if OWN_KEY in known else OWN_ENDPOINT
         raise SettingError(
-            f"{PLATFORM_KEY} and {other} are both set: say where to send (endpoint=), {PLATFORM} or the address of "
-            "your server, or unset one of them"
+            f"{PLATFORM_KEY} and {other} are both set: say where to send (endpoint=, --endpoint), platform, local "
+            "or an address, or unset one of them"
         )
     if PLATFORM_KEY in known:
         return Target(PLATFORM, _sound(known[PLATFORM_KEY]))

@@ -253,7 +253,8 @@ def _seconds(text: str | None) -> float | None:
 def _why(request: Request, error: Exception) -> str:
     if isinstance(error, TimeoutError):
         return f"there is no answer within {request.timeout:g} seconds"
-    return f"cannot be reached ({error})" if str(error) else "cannot be reached"
+    told = f"cannot be reached ({error})" if str(error) else "cannot be reached"
+    return f"{told}; start a server with: labelmetrics serve" if is_loopback(request.url) else told
 
 
 def plain(url: str) -> str:

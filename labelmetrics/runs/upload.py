@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import secrets
 from array import array
 from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from hashlib import blake2b
 from itertools import chain, islice
 from pathlib import Path
@@ -101,7 +103,7 @@ class Upload:
     connection : Connection
         The server.
     run_id : str
-        The run.
+        The run; empty for one that is yet to be made, of which there is only a plan.
     folder : Path
         Where it is noted what was sent.
     options : Options
@@ -156,6 +158,8 @@ class Upload:
 
     def _held(self, rows: Sequence[DataRowKey]) -> Held | None:
         """What the run holds of some data rows: our own server tells, for the platform it was noted."""
+        if not self.run_id:
+            return Held.of([])
         if self.connection.target.is_platform:
             return self.ledger.read()
         self.options.tell("reading what the run holds", 0.0)
@@ -177,9 +181,9 @@ class Upload:
 
     # ------------------------------------------------------------------------------------------------------- sending
 
-    def send(self, name: str, given: Any) -> ImportJob:
+    def send(self, name: str | None, given: Any) -> ImportJob:
         """Send what is not there yet, or go on with what was begun."""
-        if not name or not isinstance(name, str):
+        if name is not None and not (name and isinstance(name, str)):
             raise SettingError(f"an import needs a name, got {name!r}")
         table = None if self.options.data_rows is None else read_data_rows(self.options.data_rows)
         with self._opened(given) as source:
@@ -193,9 +197,10 @@ class Upload:
                 plan, selected = self._planned(found)
                 plan.raise_for_faults()
                 cut = {"part_bytes": self.options.part_bytes, "part_lines": self.options.part_lines}
-                journal = Journal.begin(file, identity, found.digest, selected, plan.to_dict(), **cut)
+                name = name or _name(source.path)
+                journal = Journal.begin(file, identity, name, found.digest, selected, plan.to_dict(), **cut)
             else:
-                plan, selected = UploadPlan.of_dict(journal.plan), journal.selected
+                name, plan, selected = journal.name, UploadPlan.of_dict(journal.plan), journal.selected
             if not plan.to_send:
                 return ImportJob(self.connection, self.run_id, self._before(name), plan=plan)
             journal.save()
@@ -352,6 +357,15 @@ def register_rows(
         "registering data rows",
         timeout,
     )
+
+
+def _name(path: str | None) -> str:
+    """A name for an import: what it is of, and when it was sent.
+
+    A digest of the lines would not do: they may be sent again after others have replaced them.
+    """
+    of = "lines" if path is None or path == "-" else Path(path).name.partition(".")[0] or "lines"
+    return f"{of}-{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"
 
 
 def _some(items: Any, most: int) -> Iterator[list[Any]]:

@@ -59,6 +59,7 @@ class Evaluation(NamedTuple):
     error: str | None
     created_at: datetime | None
     path: Path | None
+    summary: dict[str, Any] | None
 
 
 def evaluation_of(store: Store, connection: Connection, run_id: str) -> Evaluation | None:
@@ -67,10 +68,10 @@ def evaluation_of(store: Store, connection: Connection, run_id: str) -> Evaluati
     if not all(count_annotations(connection, run_number(connection, run_id)).values()):
         return None
     if found is None:
-        return Evaluation("PENDING", None, None, None)
+        return Evaluation("PENDING", None, None, None, None)
     if not found.is_current:
-        return Evaluation("PENDING", None, found.created_at, found.path)
-    return Evaluation(found.state, found.error, found.created_at, found.path)
+        return Evaluation("PENDING", None, found.created_at, found.path, found.summary)
+    return Evaluation(found.state, found.error, found.created_at, found.path, found.summary)
 
 
 # ---- tables of pages
@@ -80,6 +81,7 @@ SHOWN = 500
 
 COUNTED = ("TP", "FP", "TN", "FN", "Precision", "Recall", "F1", "Data rows")
 PLAIN = ("Value", "Data rows")
+SHORT = {"Precision": "precision", "Recall": "recall", "F1": "f1", "mIoU": "miou"}
 
 
 class Line(NamedTuple):
@@ -138,3 +140,11 @@ def _line(row: RollupRow) -> Line:
     name = row.feature_name if row.feature_name is not None else "all features"
     figures = (row.value,) if row.counts is None else (*row.counts, row.precision, row.recall, row.f1)
     return Line(name, row.subclass_name, (*figures, row.data_rows), row.feature_name is None)
+
+
+def headline_of(evaluation: Evaluation | None) -> tuple[tuple[str, float | None], ...]:
+    """A few figures of the evaluation of a run that was sent no metrics."""
+    if evaluation is None or evaluation.summary is None:
+        return ()
+    overall = evaluation.summary["overall"]
+    return tuple((title, overall[name]) for title, name in SHORT.items())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from dataclasses import replace
 from typing import NamedTuple
 
 from anyio import to_thread
@@ -22,6 +23,7 @@ from labelmetrics.server.security import cookie_name
 from labelmetrics.store import data_rows, imports, models
 from labelmetrics.store.models import ModelRun
 from labelmetrics.store.summaries import RunSummary
+from labelmetrics.summary import HEADINGS, Summary
 
 __all__ = ["ROUTES"]
 
@@ -85,7 +87,11 @@ def _row(context: Context, connection: Connection, run: ModelRun) -> Row:
     last = imports.imports(connection, run.id, first=1)
     progress = last[0].progress if last and last[0].state == "RUNNING" else None
     sent = imports.count_imports(connection, run.id)
-    return Row(run, context.summaries.of(connection, run), sent, progress)
+    summary = context.summaries.of(connection, run)
+    if not summary.figures:
+        evaluation = figures.evaluation_of(context.store, connection, run.id)
+        summary = replace(summary, figures=figures.headline_of(evaluation))
+    return Row(run, summary, sent, progress)
 
 
 def _number(request: Request) -> int:
@@ -108,6 +114,7 @@ def _run(context: Context, request: Request) -> str:
         sent = imports.count_imports(connection, run_id)
         evaluation = figures.evaluation_of(context.store, connection, run_id)
         keys = figures.confidence_keys(connection, run_id)
+    compared = None if evaluation is None else evaluation.summary
     asked = _confidence(request)
     confidence = asked if asked is not None else next(iter(keys), None)
     tables, problem = [], None
@@ -124,6 +131,9 @@ def _run(context: Context, request: Request) -> str:
         splits=splits,
         imports=[(one, context.file_url(one.error_token)) for one in last],
         evaluation=evaluation,
+        compared=None if compared is None else Summary.of_dict(compared),
+        headings=HEADINGS,
+        limit=figures.SHOWN,
         keys=keys,
         confidence=confidence,
         tables=tables,

@@ -42,6 +42,8 @@ class StoredEvaluation:
         Whether there is one.
     is_current : bool
         Whether the annotations are still the same.
+    summary : dict or None
+        Its numbers by feature and of all, as ``Summary.to_dict`` gives them.
     error : str or None
         Why it failed.
     created_at : datetime
@@ -52,6 +54,7 @@ class StoredEvaluation:
     revision: int
     state: State
     is_current: bool
+    summary: dict[str, Any] | None
     error: str | None
     created_at: datetime
 
@@ -72,6 +75,7 @@ def evaluation_of(store: Store, connection: Connection, run_id: str) -> StoredEv
         revision=row.revision,
         state=row.state,
         is_current=row.revision == row.annotations_revision,
+        summary=None if row.summary is None else orjson.loads(row.summary),
         error=row.error,
         created_at=time_of(row.created_at),
     )
@@ -125,7 +129,8 @@ def evaluate_run(store: Store, run_id: str) -> StoredEvaluation:
         path: str | None = f"{run_id}-{revision}.lmeval"
         values: dict[str, Any] = {"state": "READY", "path": path, "error": None}
         try:
-            evaluate_files(*sides, data_rows=rows, outputs=[folder / "made.lmeval"], tmp=folder, workers=1)
+            found = evaluate_files(*sides, data_rows=rows, outputs=[folder / "made.lmeval"], tmp=folder, workers=1)
+            values["summary"] = orjson.dumps(found.summary().to_dict()).decode()
         except LabelmetricsError as error:
             values = {"state": "FAILED", "path": None, "error": str(error)}
         except OSError:

@@ -246,6 +246,7 @@ evaluation = Table(
     Column("revision", Integer, nullable=False),
     Column("state", Text, nullable=False),
     Column("path", Text),
+    Column("summary", Text),
     Column("error", Text),
     _time("created_at"),
 )

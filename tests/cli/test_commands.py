@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import inspect
 import json
+import os
 import shlex
 import shutil
 import signal
@@ -19,6 +20,7 @@ import pyarrow.parquet as pq
 import pytest
 from click.testing import Result
 from commands import box_line, ndjson, run, run_process
+from servers import serving
 
 import labelmetrics as lm
 from labelmetrics.cli import COMMANDS, _messages as messages, labelmetrics
@@ -154,7 +156,11 @@ def test_examples_are_true(tmp_path: Path) -> None:
         script += command.examples.replace("| head", "| cat") + "\n"
     script = script.replace(" --rows 1000", " --rows 40").replace("sample demo\n", "sample demo --rows 40\n")
     # What the later examples need of the earlier ones.
-    done = subprocess.run(["bash", "-c", script], cwd=tmp_path, capture_output=True, text=True, check=False)
+    with serving(tmp_path / "home"):
+        env = {**os.environ, "LABELMETRICS_HOME": str(tmp_path / "home")}
+        done = subprocess.run(
+            ["bash", "-c", script], cwd=tmp_path, capture_output=True, text=True, check=False, env=env
+        )
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "demo" / "metrics.ndjson").exists()
     assert (tmp_path / "schemas" / "metric_line.schema.json").exists()

@@ -302,7 +302,11 @@ def get_evaluation(call: Call) -> forms.Evaluation:
     if found is None:
         raise Refusal("RESOURCE_NOT_FOUND", "the run has no evaluation: it needs ground truth and predictions")
     return forms.Evaluation(
-        state=found.state, error=found.error, created_at=found.created_at, manifest=_manifest(found.path)
+        state=found.state,
+        error=found.error,
+        created_at=found.created_at,
+        summary=found.summary,
+        manifest=_manifest(found.path),
     )
 
 

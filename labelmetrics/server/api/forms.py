@@ -163,12 +163,13 @@ class ModelAndRun(Answer):
 class Evaluation(Answer):
     """The evaluation that the server keeps of a run with ground truth and predictions.
 
-    While it is pending, the manifest is that of the one before.
+    While it is pending, the summary and the manifest are those of the one before.
     """
 
     state: EvaluationState
     error: str | None
     created_at: datetime | None
+    summary: dict[str, Any] | None = None
     manifest: dict[str, Any] | None = None
 
 
