@@ -146,11 +146,30 @@ def gather(
         if data_rows is not None:
             raise SettingError("an evaluation has its own table of data rows")
         return _of_evaluation(source, Choice(wanted, confidence, nearest))
-    table = None if data_rows is None else read_data_rows(data_rows)
-    values, choice = _read(source), Choice(wanted, confidence, nearest)
-    if feature is None and any(shape.feature is not None and choice.wants(shape.name) for shape in values.shapes):
+    lines, choice = MetricLines(source, data_rows), Choice(wanted, confidence, nearest)
+    if feature is None and any(shape.feature is not None and choice.wants(shape.name) for shape in lines.values.shapes):
         _check_fitted(source)
-    return _of_lines(values, table, choice)
+    return lines.gathered(choice)
+
+
+class MetricLines:
+    """Metric lines, read once, of which values can be had several times.
+
+    Parameters
+    ----------
+    source : path, or iterable of lines, metric annotations or labels
+        The lines.
+    data_rows : path, Arrow table, DataFrame or iterable of mappings, optional
+        Table of data rows.
+    """
+
+    def __init__(self, source: Any, data_rows: Any = None) -> None:
+        self.table = None if data_rows is None else read_data_rows(data_rows)
+        self.values = _read(source)
+
+    def gathered(self, choice: Choice) -> Gathered:
+        """The values of the metrics that are wanted, at the confidence that is wanted."""
+        return _of_lines(self.values, self.table, choice)
 
 
 def _check_fitted(source: Any) -> None:

@@ -1,0 +1,1 @@
+"""The quality gate: whether an evaluation is good enough, by checks that are written down."""

@@ -1,0 +1,184 @@
+"""The bootstrap over data rows: sums of their columns in resamples, and what follows for an interval and a test."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+from numpy.typing import NDArray
+
+from labelmetrics.kernels.batch import Bools, Floats, Ints
+
+MOST_BLOCKS = 20_000
+"""Rows beyond this number are grouped, so that the cost stays flat."""
+CHUNK = 200
+"""Resamples that are made at once."""
+EXACT = 2.0**24
+"""Sums of whole numbers below this one are exact in single precision."""
+
+
+def blocks_of(n: int, seed: int, most: int = MOST_BLOCKS) -> Ints:
+    """Group rows at random into at most ``most`` blocks of nearly one size.
+
+    Parameters
+    ----------
+    n : int
+        Number of rows.
+    seed : int
+        The same seed gives the same blocks.
+    most : int
+        Most blocks.
+
+    Returns
+    -------
+    ndarray of int64, shape (n,)
+        Block of each row; every row has its own where they are few enough.
+
+    Examples
+    --------
+    >>> blocks_of(3, 0).tolist(), np.bincount(blocks_of(10, 0, most=4)).tolist()
+    ([0, 1, 2], [3, 3, 2, 2])
+    """
+    if n <= most:
+        return np.arange(n)
+    # A stream of its own: the resamples take the numbered children of the seed.
+    shuffled = np.random.default_rng([seed, 1]).permutation(n)
+    return shuffled % most
+
+
+def weights(n: int, resamples: int, seed: int) -> Iterator[NDArray[np.float32]]:
+    """How often each of ``n`` blocks is drawn in each resample, in chunks of resamples.
+
+    Each chunk has a random stream of its own, so the first resamples do not depend on how many there are.
+
+    Parameters
+    ----------
+    n : int
+        Number of blocks.
+    resamples : int
+        Number of resamples.
+    seed : int
+        The same seed gives the same resamples.
+
+    Examples
+    --------
+    >>> [part.shape for part in weights(5, 450, 0)], int(next(weights(5, 1, 0)).sum())
+    ([(200, 5), (200, 5), (50, 5)], 5)
+    """
+    for start, child in zip(
+        range(0, resamples, CHUNK), np.random.SeedSequence(seed).spawn(-(-resamples // CHUNK)), strict=True
+    ):
+        drawn = np.random.default_rng(child).integers(0, n, (CHUNK, n), np.int32)
+        made = np.empty((CHUNK, n), np.float32)
+        for one, row in zip(made, drawn, strict=True):
+            one[:] = np.bincount(row, minlength=n)
+        yield made[: resamples - start]
+
+
+def resampled_sums(columns: Floats, *, resamples: int, seed: int) -> Floats:
+    """Sums of columns over resamples of their rows; all columns see the same resamples.
+
+    Parameters
+    ----------
+    columns : ndarray of float64, shape (n, k)
+        One row per block.
+    resamples : int
+        Number of resamples.
+    seed : int
+        The same seed gives the same sums.
+
+    Returns
+    -------
+    ndarray of float64, shape (resamples, k)
+        The sums; exact where the columns are counts.
+
+    Examples
+    --------
+    >>> resampled_sums(np.array([[1.0, 2.0], [1.0, 4.0]]), resamples=3, seed=0)[:, 0].tolist()
+    [2.0, 2.0, 2.0]
+    """
+    n, k = columns.shape
+    sums = np.zeros((resamples, k))
+    if not n:
+        return sums
+    is_exact = bool((columns == np.floor(columns)).all() and np.abs(columns).max(initial=0.0) * n < EXACT)
+    values = columns.astype(np.float32 if is_exact else np.float64)
+    parts, done = weights(n, resamples, seed), 0
+    with ThreadPoolExecutor(1) as thread:
+        # The next weights are drawn while these are multiplied.
+        waiting = thread.submit(next, parts, None)
+        while (part := waiting.result()) is not None:
+            waiting = thread.submit(next, parts, None)
+            sums[done : done + len(part)] = part.astype(values.dtype, copy=False) @ values
+            done += len(part)
+    return sums
+
+
+def percentile_interval(values: Floats, level: float) -> tuple[float, float]:
+    """Percentile interval of resampled values; NaN where too few of them are defined.
+
+    Parameters
+    ----------
+    values : ndarray of float64, shape (resamples,)
+        NaN where a resample has no value.
+    level : float
+        Share of the values that lie within.
+
+    Examples
+    --------
+    >>> percentile_interval(np.arange(101.0), 0.5)
+    (25.0, 75.0)
+    """
+    defined = values[~np.isnan(values)]
+    if not len(defined):
+        return float("nan"), float("nan")
+    low, high = np.quantile(defined, [(1 - level) / 2, (1 + level) / 2])
+    return float(low), float(high)
+
+
+def two_sided(kept: Bools) -> float:
+    """Two-sided p value of a limit: twice the smaller share of the resamples on either of its sides.
+
+    Examples
+    --------
+    >>> two_sided(np.array([True] * 99 + [False]))
+    0.02
+    """
+    if not len(kept):
+        return 1.0
+    inside = int(np.count_nonzero(kept))
+    return min(1.0, 2 * min(inside, len(kept) - inside) / len(kept))
+
+
+def holm(p: Floats) -> tuple[Floats, Ints]:
+    """Correct p values of several tests at once (Holm 1979).
+
+    Parameters
+    ----------
+    p : ndarray of float64, shape (m,)
+        The p values.
+
+    Returns
+    -------
+    adjusted : ndarray of float64, shape (m,)
+        Reject where they are at most the rate that is allowed for all tests together.
+    factor : ndarray of int64, shape (m,)
+        What each rate is divided by for the interval that says the same as the test.
+
+    Examples
+    --------
+    >>> adjusted, factor = holm(np.array([0.04, 0.01, 0.03]))
+    >>> adjusted.round(2).tolist(), factor.tolist()
+    ([0.06, 0.03, 0.06], [2, 3, 2])
+    """
+    m = len(p)
+    order = np.argsort(p, kind="stable")
+    steps = np.arange(m, 0, -1)
+    scaled = p[order] * steps
+    highest = np.maximum.accumulate(scaled)
+    # A test that stands behind one that is not rejected has the interval of that one.
+    deciding = np.maximum.accumulate(np.where(scaled == highest, np.arange(m), 0))
+    adjusted, factor = np.empty(m), np.empty(m, np.int64)
+    adjusted[order], factor[order] = np.minimum(highest, 1.0), steps[deciding]
+    return adjusted, factor
