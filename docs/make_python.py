@@ -49,6 +49,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "pair_labels",
     ),
     "Suspected label errors": ("suspects", "Suspects"),
+    "Quality gate": ("run_gate", "Verdict", "Outcome", "read_gate_config", "GateConfig"),
     "Text entities": ("entity_counts", "EntityCounts", "EntityScore"),
     "Semantic label maps": ("label_map_confusion", "LabelMapConfusion"),
     "Metric annotations": (
@@ -141,6 +142,10 @@ RETURNED = (
     "labelmetrics.curves.Calibration",
     "labelmetrics.rollup_table.RollupRow",
     "labelmetrics.verification.Difference",
+    "labelmetrics.formats.gate_config.Check",
+    "labelmetrics.formats.gate_config.Guards",
+    "labelmetrics.formats.gate_config.Match",
+    "labelmetrics.gate.verdict.WorstRow",
     "labelmetrics.formats.manifest.Manifest",
     "labelmetrics.formats.manifest.Provenance",
 )
@@ -155,11 +160,13 @@ RESULTS = {
     "Model",
     "ModelRun",
     "ModelRunDataRow",
+    "Outcome",
     "Report",
     "Rollup",
     "Suspects",
     "UploadPlan",
     "UploadResult",
+    "Verdict",
     "Verification",
 }
 ALIASES = {

@@ -39,8 +39,11 @@ _HOME = {
         "UploadError",
     ),
     "labelmetrics.evaluation": ("Evaluation", "evaluate", "load"),
+    "labelmetrics.formats.gate_config": ("GateConfig", "read_gate_config"),
     "labelmetrics.formats.labelbox_export": ("LabelboxExport", "from_labelbox_export"),
     "labelmetrics.formats.ndjson": ("NDJsonConverter",),
+    "labelmetrics.gate.running": ("run_gate",),
+    "labelmetrics.gate.verdict": ("Outcome", "Verdict"),
     "labelmetrics.label_maps": ("LabelMapConfusion", "label_map_confusion"),
     "labelmetrics.limits": ("Limits",),
     "labelmetrics.metrics": (

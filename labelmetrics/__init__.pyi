@@ -37,12 +37,23 @@ from labelmetrics.evaluation import (
     evaluate as evaluate,
     load as load,
 )
+from labelmetrics.formats.gate_config import (
+    GateConfig as GateConfig,
+    read_gate_config as read_gate_config,
+)
 from labelmetrics.formats.labelbox_export import (
     LabelboxExport as LabelboxExport,
     from_labelbox_export as from_labelbox_export,
 )
 from labelmetrics.formats.ndjson import (
     NDJsonConverter as NDJsonConverter,
+)
+from labelmetrics.gate.running import (
+    run_gate as run_gate,
+)
+from labelmetrics.gate.verdict import (
+    Outcome as Outcome,
+    Verdict as Verdict,
 )
 from labelmetrics.label_maps import (
     LabelMapConfusion as LabelMapConfusion,

@@ -26,6 +26,7 @@ COMMANDS = (
     "aggregate",
     "explain",
     "suspects",
+    "gate",
     "schema",
     "serve",
     "push",
@@ -71,7 +72,8 @@ class Program(click.Group):
 @click.command(
     cls=Program,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    epilog="Exit codes: 0 done, 1 faults or differences found, 2 wrong usage or input that cannot be used. "
+    epilog="Exit codes: 0 done, 1 faults or differences found, 2 wrong usage or input that cannot be used, "
+    "3 inconclusive (gate). "
     '"labelmetrics COMMAND --help" shows options and examples of a command.',
 )
 @click.version_option(__version__, prog_name="labelmetrics", message="%(prog)s %(version)s")

@@ -18,6 +18,7 @@ from pydantic import BaseModel
 from labelmetrics.errors import InputError
 from labelmetrics.formats._parsing import BENCHMARK
 from labelmetrics.formats.data_rows import SPLITS
+from labelmetrics.formats.gate_config import GateConfig
 from labelmetrics.formats.manifest import Manifest, PartsManifest, Provenance
 from labelmetrics.formats.output import write_chunks
 from labelmetrics.limits import FARTHEST, RESERVED_METRIC_NAMES
@@ -44,16 +45,17 @@ def schemas() -> dict[str, Schema]:
     Returns
     -------
     dict of str to dict
-        ``metric_line``, ``annotation_line``, ``data_row``, ``manifest``, ``parts`` and ``provenance``.
+        ``metric_line``, ``annotation_line``, ``data_row``, ``gate``, ``manifest``, ``parts`` and ``provenance``.
 
     Examples
     --------
     >>> sorted(schemas())
-    ['annotation_line', 'data_row', 'manifest', 'metric_line', 'parts', 'provenance']
+    ['annotation_line', 'data_row', 'gate', 'manifest', 'metric_line', 'parts', 'provenance']
     """
     return {
         "annotation_line": _document("A line of NDJSON that holds an annotation", _annotation_line(), _DEFINITIONS),
         "data_row": _document("A row of the table of data rows", _data_row()),
+        "gate": _of_model("The checks of a gate, as TOML", GateConfig),
         "manifest": _of_model("manifest.json of an evaluation file", Manifest),
         "metric_line": _document("A line of NDJSON that holds a metric", _metric_line(), ("dataRow",)),
         "parts": _of_model("manifest.json of a folder of part files", PartsManifest),

@@ -41,6 +41,8 @@ def worst_rows(
     errors = _errors(counting, 0, len(rows))
     before = _errors(counting, 1, len(rows)) if len(counting[0][1]) > 1 else None
     more = errors if before is None else errors - before
+    if not (more > 0).any():
+        more = errors  # nothing is worse than it was, and yet not good enough
     features = {feature for feature, _ in counting}
     order = np.argsort(-more, kind="stable")[:most]
     return [
