@@ -94,7 +94,7 @@ def decide(questions: Sequence[Question], *, resamples: int, seed: int) -> list[
         two_sided(question.bound.keeps(quantity[~np.isnan(quantity)]))
         for question, quantity in zip(questions, quantities, strict=True)
     ]
-    adjusted, factor = holm(np.array(p))
+    adjusted, factor = holm(np.array(p), np.array([question.rate for question in questions]))
     decisions = []
     for question, quantity, one, n in zip(questions, quantities, adjusted.tolist(), factor.tolist(), strict=True):
         level = 1 - question.rate / n

@@ -151,24 +151,26 @@ def two_sided(kept: Bools) -> float:
     return min(1.0, 2 * min(inside, len(kept) - inside) / len(kept))
 
 
-def holm(p: Floats) -> tuple[Floats, Ints]:
+def holm(p: Floats, rates: Floats) -> tuple[Floats, Ints]:
     """Correct p values of several tests at once (Holm 1979).
 
     Parameters
     ----------
     p : ndarray of float64, shape (m,)
         The p values.
+    rates : ndarray of float64, shape (m,)
+        Rate of wrong decisions that each test allows for all of them together.
 
     Returns
     -------
     adjusted : ndarray of float64, shape (m,)
-        Reject where they are at most the rate that is allowed for all tests together.
+        A test decides where its value is at most its rate.
     factor : ndarray of int64, shape (m,)
         What each rate is divided by for the interval that says the same as the test.
 
     Examples
     --------
-    >>> adjusted, factor = holm(np.array([0.04, 0.01, 0.03]))
+    >>> adjusted, factor = holm(np.array([0.04, 0.01, 0.03]), np.full(3, 0.05))
     >>> adjusted.round(2).tolist(), factor.tolist()
     ([0.06, 0.03, 0.06], [2, 3, 2])
     """
@@ -177,8 +179,9 @@ def holm(p: Floats) -> tuple[Floats, Ints]:
     steps = np.arange(m, 0, -1)
     scaled = p[order] * steps
     highest = np.maximum.accumulate(scaled)
-    # A test that stands behind one that is not rejected has the interval of that one.
+    # A test that stands behind one that does not decide has the interval of that one.
     deciding = np.maximum.accumulate(np.where(scaled == highest, np.arange(m), 0))
     adjusted, factor = np.empty(m), np.empty(m, np.int64)
-    adjusted[order], factor[order] = np.minimum(highest, 1.0), steps[deciding]
+    adjusted[order] = np.minimum(highest, 1.0)
+    factor[order] = np.where(highest <= rates[order], steps, steps[deciding])
     return adjusted, factor
