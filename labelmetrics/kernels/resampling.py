@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from labelmetrics.kernels.batch import Bools, Floats, Ints
 
@@ -14,6 +15,8 @@ MOST_BLOCKS = 20_000
 """Rows beyond this number are grouped, so that the cost stays flat."""
 CHUNK = 200
 """Resamples that are made at once."""
+THREADS = 2
+"""Chunks in work at once; each needs twice their weights in memory."""
 EXACT = 2.0**24
 """Sums of whole numbers below this one are exact in single precision."""
 
@@ -47,33 +50,25 @@ def blocks_of(n: int, seed: int, most: int = MOST_BLOCKS) -> Ints:
     return shuffled % most
 
 
-def weights(n: int, resamples: int, seed: int) -> Iterator[NDArray[np.float32]]:
-    """How often each of ``n`` blocks is drawn in each resample, in chunks of resamples.
+def streams(resamples: int, seed: int) -> list[np.random.SeedSequence]:
+    """One random stream per chunk of resamples, so that neither their number nor that of threads changes the first."""
+    return np.random.SeedSequence(seed).spawn(-(-resamples // CHUNK))
 
-    Each chunk has a random stream of its own, so the first resamples do not depend on how many there are.
 
-    Parameters
-    ----------
-    n : int
-        Number of blocks.
-    resamples : int
-        Number of resamples.
-    seed : int
-        The same seed gives the same resamples.
+def weights(n: int, stream: np.random.SeedSequence) -> NDArray[np.float32]:
+    """How often each of ``n`` blocks is drawn in each resample of a chunk.
 
     Examples
     --------
-    >>> [part.shape for part in weights(5, 450, 0)], int(next(weights(5, 1, 0)).sum())
-    ([(200, 5), (200, 5), (50, 5)], 5)
+    >>> made = weights(5, streams(1, 0)[0])
+    >>> made.shape, set(made.sum(axis=1).tolist())
+    ((200, 5), {5.0})
     """
-    for start, child in zip(
-        range(0, resamples, CHUNK), np.random.SeedSequence(seed).spawn(-(-resamples // CHUNK)), strict=True
-    ):
-        drawn = np.random.default_rng(child).integers(0, n, (CHUNK, n), np.int32)
-        made = np.empty((CHUNK, n), np.float32)
-        for one, row in zip(made, drawn, strict=True):
-            one[:] = np.bincount(row, minlength=n)
-        yield made[: resamples - start]
+    drawn = np.random.default_rng(stream).integers(0, n, (CHUNK, n), np.int32)
+    made = np.empty((CHUNK, n), np.float32)
+    for one, row in zip(made, drawn, strict=True):
+        one[:] = np.bincount(row, minlength=n)
+    return made
 
 
 def resampled_sums(columns: Floats, *, resamples: int, seed: int) -> Floats:
@@ -104,14 +99,14 @@ def resampled_sums(columns: Floats, *, resamples: int, seed: int) -> Floats:
         return sums
     is_exact = bool((columns == np.floor(columns)).all() and np.abs(columns).max(initial=0.0) * n < EXACT)
     values = columns.astype(np.float32 if is_exact else np.float64)
-    parts, done = weights(n, resamples, seed), 0
-    with ThreadPoolExecutor(1) as thread:
-        # The next weights are drawn while these are multiplied.
-        waiting = thread.submit(next, parts, None)
-        while (part := waiting.result()) is not None:
-            waiting = thread.submit(next, parts, None)
-            sums[done : done + len(part)] = part.astype(values.dtype, copy=False) @ values
-            done += len(part)
+
+    def fill(start: int, stream: np.random.SeedSequence) -> None:
+        part = sums[start : start + CHUNK]
+        part[:] = (weights(n, stream).astype(values.dtype, copy=False) @ values)[: len(part)]
+
+    # Chunks share the processors better than the threads of one multiplication do: those wait for each other.
+    with threadpool_limits(1, "blas"), ThreadPoolExecutor(THREADS) as threads:
+        deque(threads.map(fill, range(0, resamples, CHUNK), streams(resamples, seed)), maxlen=0)
     return sums
 
 

@@ -14,6 +14,7 @@ from labelmetrics.kernels.resampling import (
     holm,
     percentile_interval,
     resampled_sums,
+    streams,
     two_sided,
     weights,
 )
@@ -21,7 +22,7 @@ from labelmetrics.kernels.resampling import (
 
 def slow_sums(columns: np.ndarray, resamples: int, seed: int) -> list[list[float]]:
     """The same resamples, one by one."""
-    drawn = [row for part in weights(len(columns), resamples, seed) for row in part.tolist()]
+    drawn = [row for stream in streams(resamples, seed) for row in weights(len(columns), stream).tolist()][:resamples]
     return [
         [sum(n * value for n, value in zip(row, column, strict=True)) for column in columns.T.tolist()] for row in drawn
     ]
@@ -43,11 +44,11 @@ def test_sums_are_those_of_plain_python(n: int, k: int, resamples: int, seed: in
 @given(st.integers(1, 50), st.integers(1, 500), st.integers(0, 99))
 @settings(max_examples=30)
 def test_every_resample_has_as_many_rows(n: int, resamples: int, seed: int) -> None:
-    whole = np.concatenate(list(weights(n, resamples, seed)))
-    assert whole.shape == (resamples, n)
-    assert (whole.sum(axis=1) == n).all()
-    # The first resamples do not depend on how many there are, nor on what is summed beside them.
-    assert (next(weights(n, 1, seed))[0] == whole[0]).all()
+    assert (resampled_sums(np.ones((n, 1)), resamples=resamples, seed=seed) == n).all()
+    # The first resamples do not depend on how many there are.
+    column = np.random.default_rng(seed).random((n, 1))
+    many, few = (resampled_sums(column, resamples=size, seed=seed) for size in (resamples + 300, resamples))
+    assert (many[:resamples] == few).all()
 
 
 def test_columns_see_the_same_resamples() -> None:
