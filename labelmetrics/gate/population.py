@@ -93,8 +93,8 @@ class Population:
         absent = [key for key in slice if key not in forms]
         if absent:
             raise SettingError(
-                f"a slice names {counted(len(absent), 'data row')} that are not there, such as {absent[0]!r}"
-                f"{near(absent[0], forms)}"
+                f"{counted(len(absent), 'data row')} of a slice cannot be found: {absent[0]!r}"
+                f"{', ...' if len(absent) > 1 else near(absent[0], forms)}"
             )
         keep = np.zeros(len(self.rows), bool)
         keep[[forms[key] for key in slice]] = True

@@ -93,8 +93,8 @@ def run_gate(
     needing = sum(check.needs_baseline for check in given.check)
     if other is None and needing and not allow_missing_baseline:
         raise SettingError(
-            f"{counted(needing, 'check')} compare with a baseline: give one (baseline=, --baseline), or allow that "
-            "there is none yet (allow_missing_baseline=True, --allow-missing-baseline)"
+            f"{counted(needing, 'check')} against a baseline, and there is none: give it (baseline=, --baseline), or "
+            "allow that there is none yet (allow_missing_baseline=True, --allow-missing-baseline)"
         )
     notes = [] if other is None else check_comparable(current, other, allow_unlike_settings=allow_unlike_settings)
     return _Gate(given, current, other).verdict(notes, worst)

@@ -117,7 +117,7 @@ def test_it_means_what_python_means(text: str) -> None:
     tree = ast.parse(text, mode="eval")
 
     class Within(ast.NodeTransformer):
-        def visit_Compare(self, node: ast.Compare) -> Any:  # noqa: N802
+        def visit_Compare(self, node: ast.Compare) -> Any:
             if not isinstance(node.ops[0], ast.In | ast.NotIn):
                 return node
             call = ast.Call(ast.Name("within", ast.Load()), [node.left, *node.comparators], [])
