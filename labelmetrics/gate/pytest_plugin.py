@@ -6,6 +6,7 @@ tests that there are; the fixture ``labelmetrics_evaluation`` gives the evaluati
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -98,7 +99,7 @@ class GateItem(pytest.Item):
         if one.status in ("skipped", "inconclusive"):
             pytest.skip(f"{one.status}: {one.why}")
         if one.status == "warn":
-            self.warn(GateWarning(f"{one.title}: {one.why}"))
+            warnings.warn(GateWarning(f"{one.title}: {one.why}"), stacklevel=1)
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
         """The message alone: where it was raised says nothing."""
