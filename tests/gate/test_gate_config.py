@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from labelmetrics.errors import InputError
-from labelmetrics.formats.gate_config import BOUNDS, Check, GateConfig, Match, read_gate_config, share_of
+from labelmetrics.formats.gate_config import BOUNDS, Check, GateConfig, Guards, Match, read_gate_config, share_of
 from labelmetrics.formats.schema import schemas
 
 FULL = """
@@ -140,3 +141,16 @@ def test_bounds_and_shares() -> None:
     assert share_of("0.5%") == 0.005
     config = GateConfig(check=[Check(metric="f1", min=0.5)])
     assert json.loads(config.model_dump_json())["check"][0]["min"] == 0.5
+
+
+PAGE = (Path(__file__).parents[2] / "docs" / "gate.md").read_text("utf-8")
+
+
+def test_the_page_on_the_gate_is_true() -> None:
+    (example,) = re.findall(r"^```toml\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
+    assert len(read_gate_config(tomllib.loads(example)).check) == 3
+    keys = PAGE.partition("| key of a check |")[2].partition("\n\n")[0]
+    named = re.findall(r"`(\w+)`", "".join(re.findall(r"^\| ([^|]+) \|", keys, re.MULTILINE)))
+    assert named == list(Check.model_fields)
+    assert [name for name in Guards.model_fields if f"`{name}`" not in PAGE] == []
+    assert all(f"`{name}`" in PAGE for name in GateConfig.model_fields if name not in ("check", "slices", "guards"))
