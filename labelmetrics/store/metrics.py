@@ -173,11 +173,10 @@ def _upsert(connection: Connection, rows: list[tuple[Any, ...]]) -> int:
 
 def _keys(connection: Connection, run: int, values: MetricValues, refused: dict[int, Fault]) -> Ints:
     """Number of the metric key of each shape; -1 where its metric name is aggregated in another way."""
-    columns = schema.metric_key.c
     there = metric_keys(connection, run)
     known = {(key.name, key.feature, key.subclass): key.number for key in there}
     methods = {key.name: key.aggregation for key in there}
-    numbers = np.full(len(values.shapes), -1, np.int64)
+    taken, new = [], []
     for code in np.unique(values.shape).tolist():
         shape = values.shapes[code]
         method = methods.setdefault(shape.name, shape.aggregation)
@@ -185,12 +184,17 @@ def _keys(connection: Connection, run: int, values: MetricValues, refused: dict[
             members = np.flatnonzero(values.shape == code).tolist()
             refused |= {index: _unlike(values, index, shape, method) for index in members}
             continue
-        about = shape[:3]
-        if about not in known:
-            made = dict(zip(("name", "feature", "subclass"), about, strict=True))
-            statement = insert(schema.metric_key).values(run=run, aggregation=method, **made).returning(columns.number)
-            known[about] = connection.execute(statement).scalar_one()
-        numbers[code] = known[about]
+        taken.append(code)
+        if shape[:3] not in known:
+            known[shape[:3]] = -1
+            name, feature, subclass = shape[:3]
+            new.append({"run": run, "name": name, "feature": feature, "subclass": subclass, "aggregation": method})
+    if new:
+        connection.execute(insert(schema.metric_key), new)
+        known = {(key.name, key.feature, key.subclass): key.number for key in metric_keys(connection, run)}
+    numbers = np.full(len(values.shapes), -1, np.int64)
+    for code in taken:
+        numbers[code] = known[values.shapes[code][:3]]
     return numbers
 
 
