@@ -112,7 +112,8 @@ def test_cost_model(name):
     assert (annotation, pair) == (pytest.approx(2.0), pytest.approx(3.0))
 
 
-def test_model_runs(tmp_path):
+def test_model_runs(tmp_path, monkeypatch):
+    monkeypatch.setattr(model_runs, "SETTLES", 0)
     file = model_runs.made_lines(tmp_path, 12)
     with model_runs.running(tmp_path / "home") as server:
         found = model_runs.measure(server, file, 3)
