@@ -114,7 +114,8 @@ def work(folder: Path, wake: Connection | None = None) -> None:
     """
     if wake is not None:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the server's: it stops this process in its time
-    with Store.open(folder) as store:
+    # A part that is undone by a loss of power is done again: its lines stand in a file, and how far it is beside them.
+    with Store.open(folder, durable=False) as store:
         worker = _Worker(store, wake)
         while worker.step() or worker.wait():
             pass

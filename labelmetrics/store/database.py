@@ -50,8 +50,16 @@ class Store:
         self.folder, self.engine = folder, engine
 
     @classmethod
-    def open(cls, folder: str | Path | None = None) -> Store:
+    def open(cls, folder: str | Path | None = None, *, durable: bool = True) -> Store:
         """Open the store of a folder, by default that of this user; one of an earlier version is brought up to date.
+
+        Parameters
+        ----------
+        folder : path, optional
+            Where it is.
+        durable : bool, default True
+            Whether what was committed also outlives the machine's power. Otherwise it outlives processes that are
+            killed, and the last commits may be undone by a loss of power: enough for what can be done again.
 
         Raises
         ------
@@ -66,7 +74,7 @@ class Store:
             (place / DATABASE).touch(mode=0o600)  # the folder may be one that others can read
         except OSError as error:
             raise StoreError(f"{place}: {error.strerror or error}") from error
-        store = cls(place, _engine(place / DATABASE))
+        store = cls(place, _engine(place / DATABASE, durable=durable))
         try:
             store._bring_up_to_date()
         except exc.DatabaseError as error:
@@ -176,7 +184,7 @@ def _copy(source: Path, target: Path) -> None:
         database.backup(copy)
 
 
-def _engine(path: Path) -> Engine:
+def _engine(path: Path, *, durable: bool) -> Engine:
     engine = create_engine(f"sqlite:///{path}", connect_args={"timeout": WAIT}, pool_size=8, max_overflow=64)
 
     @event.listens_for(engine, "connect")
@@ -184,7 +192,7 @@ def _engine(path: Path) -> Engine:
         connection.isolation_level = None  # transactions begin where they are said to, see below
         for pragma in (
             "journal_mode = WAL",
-            "synchronous = FULL",
+            f"synchronous = {'FULL' if durable else 'NORMAL'}",
             "foreign_keys = ON",
             "temp_store = MEMORY",
             "cache_size = -16384",
