@@ -20,6 +20,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from benchmarks import (
+    bootstrap,
     coco_numbers,
     columns_to_counts,
     confidence_keys,
@@ -41,6 +42,7 @@ COMPARISONS: dict[str, Callable[..., Report]] = {
     "mask-overlaps": mask_overlaps.run,
     **{name: partial(objects_to_metrics.run, name) for name in objects_to_metrics.SETS},
     "label-maps": label_maps.run,
+    "bootstrap": bootstrap.run,
     "parse-and-dump": parse_and_dump.run,
     "parts": parts.run,
     "parts-keys": partial(parts.run, confidences=10),
