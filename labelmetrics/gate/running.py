@@ -163,11 +163,13 @@ class _Gate:
                 question = Question(bound=item.bound, rate=item.check.significance, members=members, sides=sides)
                 asked.append((len(outcomes), question))
             outcomes.append(outcome)
+        for side in self._sides:
+            side.forget()
         decisions = decide([one for _, one in asked], resamples=self._config.resamples, seed=self._config.seed)
         for (index, _), decision in zip(asked, decisions, strict=True):
             outcomes[index] = _decided(outcomes[index], decision)
         for item, index in zip(self._items(), range(len(outcomes)), strict=True):
-            if outcomes[index].status == "fail" and item.check.severity == "warn":
+            if outcomes[index].status in ("fail", "inconclusive") and item.check.severity == "warn":
                 outcomes[index] = replace(outcomes[index], status="warn")
             if outcomes[index].status == "fail" and item.check.metric not in WHOLE:
                 failed.append((item.feature, self._both(item)))

@@ -224,6 +224,10 @@ class Side:
             self._indices[key] = _Index(self._rollup(names, confidence), self.rows)
         return self._indices[key]
 
+    def forget(self) -> None:
+        """Let go of what was put together for measuring."""
+        self._indices.clear()
+
     def _rollup(self, names: frozenset[str], confidence: float | None) -> Rollup:
         return aggregate(self.evaluation or self._lines, by="data_row", metric=names, confidence=confidence)
 

@@ -405,6 +405,9 @@ def test_few_data_rows_are_inconclusive() -> None:
     assert outcome.interval[0] < -0.05 < outcome.interval[1]
     assert outcome.rows_needed > 10
     assert f"about {outcome.rows_needed} data rows would decide it" in outcome.message
+    mild = {"metric": "f1", "max_drop": 0.05, "significance": 0.05, "severity": "warn"}
+    (told,) = gate(bad, mild, baseline=good).outcomes
+    assert (told.status, told.message) == ("warn", outcome.message)
     (plain,) = gate(bad, {"metric": "f1", "max_drop": 0.05}, baseline=good).outcomes
     assert plain.status in ("pass", "fail")
 
@@ -523,6 +526,22 @@ def test_coco_val2014_degraded(shared: Path, tmp_path: Path) -> None:
     (few,) = gate(degraded.slice(rows), whole, baseline=good.slice(rows)).outcomes
     assert few.status == "inconclusive"
     assert few.rows_needed > 10
+
+
+def test_without_data_rows() -> None:
+    nothing = lm.evaluate([], [])
+    checks = [{"metric": name, "min": 0} for name in ("f1", "miou", "ap", "ece")]
+    assert statuses(gate(nothing, *checks, baseline=nothing)) == ["fail"] * 4
+    assert gate(nothing, {"metric": "count", "min": 0, "significance": 0.05}).status == "pass"
+    with pytest.raises(SettingError, match="evaluation has no confusion matrix"):
+        gate([], {"metric": "f1", "min": 0})
+
+
+def test_keys_of_other_kinds_have_no_data_row_in_common() -> None:
+    sides = [[label("a", [b.square(0)], kind)] for kind in ("uid", "global_key")]
+    run, main = (lm.evaluate(side, side) for side in sides)
+    verdict = gate(run, {"metric": "f1", "max_drop": 0}, baseline=main)
+    assert verdict.outcomes[0].message == "1 data row vanished: globalKey:a; 1 data row appeared: id:a"
 
 
 def test_faults_of_the_configuration_come_first() -> None:
