@@ -51,5 +51,5 @@ class Settings:
     values: int = 200_000
     page: int = 5000
     name_length: int = 1000
-    import_wait: float = 2.0
+    import_wait: float = 10.0
     import_wait_bytes: int = 4 * MIB

@@ -233,13 +233,17 @@ _UPSERT = _INSERT.on_conflict_do_update(
 
 
 def forms_of_keys(connection: Connection, keys: Sequence[MetricKey]) -> dict[int, list[Form]]:
-    """Forms that the metrics of each key have or had, by the number of the key."""
-    columns = schema.metric_key_form.c
+    """Forms that the metrics of each key have, by the number of the key."""
+    columns, noted = schema.metric.c, schema.metric_key_form.c
     forms = {number: form for form, number in form_numbers(connection).items()}
-    query = select(columns.metric_key, columns.form).where(columns.metric_key.in_([key.number for key in keys]))
+    query = select(noted.metric_key, noted.form).where(noted.metric_key.in_([key.number for key in keys]))
+    pairs = connection.execute(query.order_by(noted.metric_key, noted.form)).all()
     found: dict[int, list[Form]] = {}
-    for row in connection.execute(query.order_by(columns.metric_key, columns.form)):
-        found.setdefault(row.metric_key, []).append(forms[row.form])
+    for key, form in pairs:
+        # What is noted may be of metrics that were replaced or left since.
+        held = select(columns.metric_key).where(columns.metric_key == key, columns.form == form).limit(1)
+        if connection.execute(held).first() is not None:
+            found.setdefault(key, []).append(forms[form])
     return found
 
 

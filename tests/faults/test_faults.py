@@ -231,7 +231,7 @@ def test_a_server_that_is_killed_before_it_answers(killed: Servers, tmp_path: Pa
 
 
 def test_a_server_that_is_stopped_goes_on_at_the_next_start(killed: Servers, tmp_path: Path) -> None:
-    sent = lines(15_000)
+    sent = lines(45_000)  # more than an upload waits for
     run = client_of(killed.url, killed.key, tmp_path).model_run("model", "run")
     job = run.add_predictions("fit", sent)
     with Store.open(killed.home) as store:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import doctest
+import json
 import re
 import sys
 import warnings
@@ -12,6 +13,7 @@ from typing import Any
 import builders as b
 import numpy as np
 import pytest
+from servers import serving
 
 import labelmetrics.types as lm
 from labelmetrics import metrics
@@ -295,6 +297,23 @@ def test_pairing_labels() -> None:
         assert list(metrics.pair_labels(labels[1:], labels[:0:-1])) == ["a", "b"]
     with pytest.raises(ValueError):
         get_label_pairs(theirs, theirs, match_on="global_key")
+
+
+def test_the_local_server(tmp_path: Path) -> None:
+    import_by_url = """mutation($run: ID!) { createModelErrorAnalysisPredictionImport(
+      data: {modelRunId: $run, name: "by url", fileUrl: "http://localhost/lines"}) { id } }"""
+    line = {"dataRow": {"globalKey": "a"}, "metricName": "m", "metricValue": 1, "aggregation": "SUM"}
+    with serving(tmp_path / "home") as server:
+        made = server.request("POST", "/api/runs", json={"model": "no ontology", "run": "r"}).json()["run"]["id"]
+        (refused,) = server.graphql(import_by_url, {"run": made})["errors"]
+        assert refused["extensions"]["code"] == "OPERATION_NOT_ALLOWED"
+        path, headers = f"/api/runs/{made}/predictions?name=first", {"Content-Type": "application/x-ndjson"}
+        first = server.request("POST", path, data=json.dumps(line), headers=headers).json()
+        assert (first["state"], first["lines"], first["failures"]) == ("FINISHED", 1, 1)  # the run has no such data row
+        assert server.request("POST", path, data=json.dumps(line), headers=headers).json() == first
+        other = server.request("POST", path, data=json.dumps({**line, "metricValue": 2}), headers=headers)
+        assert other.status_code == 409
+        assert "'first-2' is free" in other.json()["message"]
 
 
 def test_every_section_of_the_page_has_a_test() -> None:

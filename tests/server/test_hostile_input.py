@@ -270,8 +270,8 @@ def test_a_full_disk_stops_imports_until_there_is_room(
         pages = connection.exec_driver_sql("PRAGMA page_count").scalar_one()
     make = database._engine
 
-    def small(path: Path) -> Any:
-        engine = make(path)
+    def small(path: Path, **settings: Any) -> Any:
+        engine = make(path, **settings)
         event.listen(engine, "connect", lambda raw, _: raw.execute(f"PRAGMA max_page_count = {pages + 15}"))
         return engine
 

@@ -69,6 +69,18 @@ def test_what_there_is_not_is_told_with_what_there_is(filled: tuple[Run, lm.Eval
         assert nearest.to_dicts() == aggregates.aggregate_run(connection, run.id, confidence=0.1).to_dicts()
 
 
+def test_what_was_replaced_counts_no_more(run: Run) -> None:
+    run.register("a")
+    line = {"dataRow": {"globalKey": "a"}, "metricName": "m", "aggregation": "SUM"}
+    run.put([{**line, "metricValue": {"0.1": 1, "0.5": 2}}], "with keys")
+    run.put([{**line, "metricValue": 3}], "without")
+    with run.store.read() as connection:
+        (row,) = aggregates.aggregate_run(connection, run.id)
+        (summary,) = aggregates.metric_summaries(connection, run.id)
+    assert row.value == 3
+    assert summary.keys == ()
+
+
 def test_rollups_are_remembered_until_the_run_changes(filled: tuple[Run, lm.Evaluation]) -> None:
     run, _ = filled
     known = Aggregates(run.store)
