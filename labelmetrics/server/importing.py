@@ -1,7 +1,8 @@
 """The process that works through imports, evaluates runs that hold both sides, and sums runs up, beside the server.
 
 It shares nothing with the server but the store: what is to be done stands there, and what is done is committed part by
-part. Killed at any moment, it goes on from there when it is started again.
+part. Killed at any moment, it goes on from there when it is started again. Another process reads lines ahead for it
+(:mod:`labelmetrics.server.ahead`), and ends when it does.
 """
 
 from __future__ import annotations
@@ -21,10 +22,11 @@ from pathlib import Path
 from sqlalchemy.exc import OperationalError
 
 from labelmetrics.errors import LabelmetricsError
+from labelmetrics.server.ahead import Ahead, read_ahead
 from labelmetrics.store import Store, imports
 from labelmetrics.store.cleaning import clean
 from labelmetrics.store.evaluations import evaluate_run, run_to_evaluate
-from labelmetrics.store.importing import read_part, take_part, understand
+from labelmetrics.store.importing import take_part
 from labelmetrics.store.imports import Import
 from labelmetrics.store.summaries import run_to_sum_up, sum_up
 
@@ -38,6 +40,8 @@ CLEAN = 3600.0
 """Seconds between two looks for files that belong to nothing."""
 BREATH = 0.002
 """Seconds between two parts, in which others may write."""
+NICE = 5
+"""How much more willingly than the server these processes let others compute: requests are waited for."""
 
 
 class Importer:
@@ -53,6 +57,7 @@ class Importer:
         self.folder = folder
         self._context = mp.get_context("spawn")
         self._process: BaseProcess | None = None
+        self._reader: BaseProcess | None = None
         self._wake: Connection | None = None
         self._watch: threading.Thread | None = None
         self._stopping = threading.Event()
@@ -83,14 +88,20 @@ class Importer:
             if self._process.is_alive():
                 self._process.kill()
                 self._process.join()
+        if self._reader is not None:
+            self._reader.join()
 
     def _begin(self) -> None:
         listen, wake = self._context.Pipe(duplex=False)
+        ask, answer = self._context.Pipe()
         with self._lock:
-            self._process = self._context.Process(target=work, args=(self.folder, listen), daemon=True)
+            self._reader = self._context.Process(target=_read, args=(answer,), daemon=True)
+            self._process = self._context.Process(target=work, args=(self.folder, listen, ask), daemon=True)
+            self._reader.start()
             self._process.start()
             self._wake = wake
-        listen.close()
+        for end in (listen, ask, answer):
+            end.close()  # the processes have their own: each sees when the other one is gone
 
     def _keep_alive(self) -> None:
         while not self._stopping.is_set():
@@ -102,7 +113,17 @@ class Importer:
                 self._begin()
 
 
-def work(folder: Path, wake: Connection | None = None) -> None:
+def _read(asked: Connection) -> None:
+    _be_nice()
+    read_ahead(asked)
+
+
+def _be_nice() -> None:
+    if hasattr(os, "nice"):  # not everywhere
+        os.nice(NICE)
+
+
+def work(folder: Path, wake: Connection | None = None, reader: Connection | None = None) -> None:
     """Work through what is to be done, until the other end of ``wake`` is closed; without it, until nothing is left.
 
     Parameters
@@ -111,22 +132,22 @@ def work(folder: Path, wake: Connection | None = None) -> None:
         The folder of the store.
     wake : Connection, optional
         Tells that there is something new.
+    reader : Connection, optional
+        A process that reads lines ahead.
     """
     if wake is not None:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the server's: it stops this process in its time
+        _be_nice()
     # A part that is undone by a loss of power is done again: its lines stand in a file, and how far it is beside them.
     with Store.open(folder, durable=False) as store:
-        worker = _Worker(store, wake)
+        worker = _Worker(store, wake, Ahead(store.files, reader))
         while worker.step() or worker.wait():
             pass
 
 
 class _Worker:
-    def __init__(self, store: Store, wake: Connection | None) -> None:
-        from labelmetrics.formats.metric_lines import MetricReader
-
-        self.store, self.wake = store, wake
-        self.reader = MetricReader()
+    def __init__(self, store: Store, wake: Connection | None, ahead: Ahead) -> None:
+        self.store, self.wake, self.ahead = store, wake, ahead
         self.parent = os.getppid()
         self.cleaned = time.monotonic() - CLEAN - 1
 
@@ -186,29 +207,33 @@ class _Worker:
 
     def _import(self, import_: Import) -> None:
         try:
-            with (self.store.files / import_.file).open("rb") as stream:
-                part = read_part(stream, import_.bytes_done)
+            understood = self.ahead.understood(import_)
         except OSError as error:
             self._fail(import_, f"its file cannot be read: {error.strerror}")
             return
+        except Exception as error:
+            self._give_up(import_, error)
+            return
         try:
-            understood = understand(import_, part, reader=self.reader)
             with self.store.write() as connection:
                 now = imports.by_id(connection, import_.id)
                 if now is None or (now.state, now.bytes_done) != (import_.state, import_.bytes_done):
                     # Its run was deleted meanwhile, or the process of a server that was killed has done this part.
                     return
                 take_part(connection, now, understood)
-                if part.is_last:
+                if understood.is_last:
                     imports.finish(connection, now)
         except (OperationalError, OSError):
             raise
         except Exception as error:
-            # Tried again it would go wrong again, and nothing behind it would ever be done.
-            number = secrets.token_hex(4)
-            log.error("error %s in import %s", number, import_.id, exc_info=error)
-            self._fail(import_, f"something is wrong in the server; its log says more (error {number})")
+            self._give_up(import_, error)
         time.sleep(BREATH)
+
+    def _give_up(self, import_: Import, error: Exception) -> None:
+        # Tried again it would go wrong again, and nothing behind it would ever be done.
+        number = secrets.token_hex(4)
+        log.error("error %s in import %s", number, import_.id, exc_info=error)
+        self._fail(import_, f"something is wrong in the server; its log says more (error {number})")
 
     def _fail(self, import_: Import, reason: str) -> None:
         with self.store.write() as connection:

@@ -6,7 +6,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import blake2b
 from typing import Any, BinaryIO, NamedTuple
 
@@ -91,8 +91,8 @@ class Understood:
 
     Parameters
     ----------
-    part : Part
-        The lines.
+    end, is_last : int, bool
+        As those of the :class:`Part`.
     uuids : list of str or None
         Uuid that each line names.
     keys : list of (str, str) or None
@@ -107,13 +107,21 @@ class Understood:
         What is wrong with which lines.
     """
 
-    part: Part
+    end: int
+    is_last: bool
     uuids: list[str | None]
     keys: list[tuple[str, str] | None]
     metric_lines: list[int]
     values: MetricValues
     annotations: dict[int, Any]
     faults: dict[int, list[Fault]]
+
+    def __len__(self) -> int:
+        return len(self.uuids)
+
+    def after(self, import_: Import) -> Import:
+        """The import when these lines are done, but for how many of them failed."""
+        return replace(import_, bytes_done=self.end, lines=import_.lines + len(self))
 
 
 def understand(
@@ -141,7 +149,8 @@ def understand(
         assert fault.line is not None
         reading.refuse(fault.line - import_.lines - 1, fault)
     return Understood(
-        part=part,
+        end=part.end,
+        is_last=part.is_last,
         uuids=[uuid for uuid, _ in named],
         keys=[key for _, key in named],
         metric_lines=reading.metric_lines,
@@ -170,15 +179,14 @@ def take_part(connection: Connection, import_: Import, understood: Understood) -
     taking = _Taking(connection, run, import_, understood)
     metrics, annotations = taking.metrics(), taking.annotations()
     statuses, failures = taking.statuses()
-    part = understood.part
     imports.add_part(
         connection,
         import_,
-        bytes_done=part.end,
-        statuses=b"".join(statuses),
-        failures=b"".join(failures),
-        lines=len(part.lines),
-        failed=len(failures),
+        bytes_done=understood.end,
+        statuses=statuses,
+        failures=failures,
+        lines=len(understood),
+        failed=len(understood.faults),
     )
     if metrics or annotations:
         touch(connection, run, metrics=metrics > 0, annotations=annotations > 0)
@@ -254,8 +262,9 @@ class _Taking:
     def metrics(self) -> int:
         """Store the metrics, and say how many."""
         lines, values = self.said.metric_lines, self.said.values
-        for place in lines:
-            self._row(place)
+        if not self.rows.keys() >= set(self.said.keys):
+            for place in lines:
+                self._row(place)
         kept = [n for n, place in enumerate(lines) if place not in self.said.faults]
         if not kept:
             return 0
@@ -321,32 +330,34 @@ class _Taking:
         upsert_annotations(self.connection, self.run, side, lines, self.import_.number)
         return len(lines)
 
-    def statuses(self) -> tuple[list[bytes], list[bytes]]:
+    def statuses(self) -> tuple[bytes, bytes]:
         """What became of each line, and of those that failed: lines of ASCII JSON."""
-        statuses, failures = [], []
-        texts: dict[tuple[str, str], str] = {}
-        for place, (uuid, key) in enumerate(zip(self.said.uuids, self.said.keys, strict=True)):
-            if key is not None and key not in texts:
-                row = self.rows.get(key)
-                names = dict([key]) if row is None else {"id": row.id} | dict([key])
-                texts[key] = json.dumps(names)
-            faults = self.said.faults.get(place)
-            said = f'{{"uuid": {_quoted(uuid)}, "dataRow": {"null" if key is None else texts[key]}, "status": '
-            if faults is None:
-                statuses.append(f'{said}"SUCCESS", "errors": []}}\n'.encode())
-            else:
-                status = f'{said}"FAILURE", "errors": {json.dumps([_error(fault) for fault in faults])}}}\n'.encode()
-                statuses.append(status)
-                failures.append(status)
-        return statuses, failures
+        keys, faults = self.said.keys, self.said.faults
+        rows = {key: f', "dataRow": {self._names(key)}, "status": ' for key in set(keys)}
+        lines = [
+            f'{{"uuid": {uuid}{rows[key]}{_DONE}' for uuid, key in zip(_quoted(self.said.uuids), keys, strict=True)
+        ]
+        for place, found in faults.items():
+            errors = json.dumps([_error(fault) for fault in found])
+            lines[place] = f'{lines[place].removesuffix(_DONE)}"FAILURE", "errors": {errors}}}\n'
+        return "".join(lines).encode(), "".join(lines[place] for place in sorted(faults)).encode()
+
+    def _names(self, key: tuple[str, str] | None) -> str:
+        """What a status says of a data row."""
+        row = None if key is None else self.rows.get(key)
+        return json.dumps(None if key is None else ({} if row is None else {"id": row.id}) | dict([key]))
 
 
+_DONE = '"SUCCESS", "errors": []}\n'
 _PLAIN = re.compile(r"[0-9a-zA-Z-]*")
 
 
-def _quoted(uuid: str | None) -> str:
-    # Nearly all uuids are what they should be; telling so takes less time than looking at each of their characters.
-    return json.dumps(uuid) if uuid is None or not _PLAIN.fullmatch(uuid) else f'"{uuid}"'
+def _quoted(uuids: list[str | None]) -> list[str]:
+    """Uuids as ASCII JSON."""
+    # Nearly all are what they should be, which takes one look at all of them.
+    if _PLAIN.fullmatch("".join(filter(None, uuids))):
+        return ["null" if uuid is None else f'"{uuid}"' for uuid in uuids]
+    return [json.dumps(uuid) for uuid in uuids]
 
 
 def _error(fault: Fault) -> dict[str, Any]:
