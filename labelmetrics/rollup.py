@@ -9,7 +9,18 @@ from typing import Any, Literal, get_args
 import numpy as np
 
 from labelmetrics.errors import SettingError
-from labelmetrics.kernels.aggregation import FEATURE, GROUP, NAME, SUBCLASS, Combined, Method, Values, combine, parents
+from labelmetrics.kernels.aggregation import (
+    FEATURE,
+    GROUP,
+    NAME,
+    SUBCLASS,
+    Codes,
+    Combined,
+    Method,
+    Values,
+    combine,
+    parents,
+)
 from labelmetrics.kernels.batch import Bools, Coded, Ints
 from labelmetrics.rollup_input import Gathered, gather, listed
 from labelmetrics.rollup_table import Child, MatrixCounts, Rollup, RollupRow, number
@@ -140,19 +151,22 @@ def _levels(values: Values, methods: Ints) -> list[_Level]:
 
 @dataclass(frozen=True, slots=True)
 class _Groups:
-    """Groups of data rows: pairs of a group and a data row, sorted by data row."""
+    """Groups of data rows: pairs of a group and a data row, sorted by data row; or one that is the whole."""
 
     names: list[str]
     group: Ints
     row: Ints
+    is_whole: bool = False
 
     @classmethod
     def of(cls, names: list[str], group: Ints, row: Ints) -> _Groups:
         order = np.lexsort((group, row))
         return cls(names, group[order], row[order])
 
-    def spread(self, row: Ints) -> tuple[Ints, Ints]:
+    def spread(self, row: Codes) -> tuple[Ints, Ints]:
         """For values of these data rows: each as often as there are groups that hold it, and the groups."""
+        if self.is_whole:
+            return np.arange(len(row)), np.zeros(len(row), np.int64)
         first, end = np.searchsorted(self.row, row, "left"), np.searchsorted(self.row, row, "right")
         n = end - first
         index = np.repeat(np.arange(len(row)), n)
@@ -166,7 +180,7 @@ def _groups(found: Gathered, by: By, slices: Mapping[str, Collection[str]] | Non
     if by == "data_row":
         return None
     if by == "run":
-        return _Groups(["run"], np.zeros_like(every), every)
+        return _Groups(["run"], np.zeros_like(every), every, is_whole=True)
     if by == "split":
         splits = Coded.of(found.splits())
         return _Groups(list(splits.values), splits.codes, every)
@@ -213,7 +227,8 @@ def _by_row(level: _Level, found: Gathered, explain: bool) -> _Part:
 def _by_group(level: _Level, groups: _Groups, found: Gathered, *, explain: bool) -> _Part:
     index, group = groups.spread(level.values.key[:, GROUP])
     spread = level.values.take(index)
-    key = np.column_stack([group, spread.key[:, 1:]])
+    key = spread.key.copy()
+    key[:, GROUP] = group
     combined = combine(spread, key, found.methods)
 
     def one(position: int) -> Explained:

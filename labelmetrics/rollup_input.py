@@ -254,8 +254,8 @@ class Collector:
         self.methods: dict[str | None, str] = {}
         self.features = {name: code for code, name in enumerate(features)}
         self.subclasses = {name: code for code, name in enumerate(subclasses)}
-        self.scalars = [Values(np.empty((0, 4), np.int64), np.empty(0))]
-        self.matrices = [Values(np.empty((0, 4), np.int64), np.empty((0, 4), np.int64))]
+        self.scalars = [Values(np.empty((0, 4), np.int32), np.empty(0))]
+        self.matrices = [Values(np.empty((0, 4), np.int32), np.empty((0, 4), np.uint8))]
 
     def name(self, name: str | None, aggregation: str) -> int:
         """Index of a metric name.
@@ -273,7 +273,7 @@ class Collector:
 
     def about(self, row: Ints, name: int, feature: Ints | int, subclass: Ints | int, value: Any) -> None:
         """Add values of one metric name."""
-        key = np.empty((len(row), 4), np.int64)
+        key = np.empty((len(row), 4), np.int32)
         for column, codes in enumerate((row, name, feature, subclass)):
             key[:, column] = codes
         (self.scalars if value.ndim == 1 else self.matrices).append(Values(key, value))
@@ -298,7 +298,7 @@ class Collector:
         names = {shape.name for shape, is_wanted in zip(values.shapes, wanted, strict=True) if is_wanted}
         chosen = choice.keys({name: grid for name, grid in grids.items() if name in names}, plain=plain)
         _raise("a metric name has two aggregations", two_aggregations(values))
-        codes = np.empty((len(values.shapes), 3), np.int64)
+        codes = np.empty((len(values.shapes), 3), np.int32)
         place = np.full(len(values.shapes), -1)
         for code, (shape, is_wanted) in enumerate(zip(values.shapes, wanted, strict=True)):
             if is_wanted:
@@ -306,7 +306,7 @@ class Collector:
                 place[code] = place_of(shape, chosen.get(shape.name))
         at = place[values.shape]
         is_matrix = np.array([shape.is_matrix for shape in values.shapes], bool)[values.shape]
-        key = np.column_stack([row, codes[values.shape]])
+        key = np.column_stack([row.astype(np.int32), codes[values.shape]])
         for stored, parts, of_kind in (
             (values.scalars, self.scalars, ~is_matrix),
             (values.counts, self.matrices, is_matrix),

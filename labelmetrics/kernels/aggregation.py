@@ -18,6 +18,10 @@ GROUP, NAME, FEATURE, SUBCLASS = range(4)
 """Columns of a key."""
 
 
+Codes = NDArray[np.int32] | NDArray[np.int64]
+"""Indices; narrow where there are millions of them, for memory is what a rollup waits for."""
+
+
 class Method(IntEnum):
     """How values are put together."""
 
@@ -34,13 +38,13 @@ class Values:
 
     Parameters
     ----------
-    key : ndarray of int64, shape (n, 4)
+    key : ndarray of integers, shape (n, 4)
         Data row or other group, metric name, feature and subclass, as indices; -1 where there is none.
     value : ndarray of float64, shape (n,), or of integers, shape (n, 4)
         Scalars, or TP, FP, TN and FN.
     """
 
-    key: Ints
+    key: Codes
     value: NDArray[Any]
 
     def __len__(self) -> int:
@@ -98,7 +102,7 @@ class Parents:
     Parameters
     ----------
     values : Values
-        The ``n`` values, sorted by their keys.
+        The ``n`` values.
     made : Combined
         What the children would make of every parent that has any.
     source : ndarray of int64, shape (n,)
@@ -113,7 +117,7 @@ class Parents:
     overruled: Bools
 
 
-def grouped(key: Ints) -> tuple[Ints, Ints]:
+def grouped(key: Codes) -> tuple[Ints, Ints]:
     """Order that sorts keys, stable, and where in it each distinct key begins.
 
     Examples
@@ -130,9 +134,9 @@ def grouped(key: Ints) -> tuple[Ints, Ints]:
         first[1:] = (ordered[1:] != ordered[:-1]).any(axis=1)
     else:
         order = np.argsort(packed, kind="stable")
-        ordered = packed[order]
+        numbers = packed[order]
         first = np.ones(len(order), bool)
-        first[1:] = ordered[1:] != ordered[:-1]
+        first[1:] = numbers[1:] != numbers[:-1]
     return order, np.flatnonzero(first)
 
 
@@ -140,7 +144,7 @@ def _is_sorted(order: Ints) -> bool:
     return bool((order[1:] > order[:-1]).all())
 
 
-def _packed(key: Ints) -> Ints | None:
+def _packed(key: Codes) -> NDArray[np.integer[Any]] | None:
     """Each key as one number of the same order; ``None`` where 63 bits do not hold them."""
     packed, span = np.zeros(len(key), np.int64), 1
     for column in key.T if len(key) else ():
@@ -149,11 +153,13 @@ def _packed(key: Ints) -> Ints | None:
         span *= size
         if span >= 1 << 63:
             return None
-        packed = packed * size + (column - low)
-    return packed
+        packed *= size
+        packed += column
+        packed -= low
+    return packed.astype(np.uint16) if span <= 1 << 16 else packed  # numbers of 16 bits are sorted without comparing
 
 
-def repeated(key: Ints) -> list[Ints]:
+def repeated(key: Codes) -> list[Ints]:
     """Positions of each key that occurs more than once."""
     order, starts = grouped(key)
     sizes = np.diff(starts, append=len(order))
@@ -250,14 +256,14 @@ def rounded(total: int) -> float:
     return total / (1 << SCALE)
 
 
-def combine(values: Values, key: Ints, methods: Ints) -> Combined:
+def combine(values: Values, key: Codes, methods: Ints) -> Combined:
     """Put together the values that have the same new key.
 
     Parameters
     ----------
     values : Values
         What is put together.
-    key : ndarray of int64, shape (n, 4)
+    key : ndarray of integers, shape (n, 4)
         New key of each value.
     methods : ndarray of int64
         Method of each metric name; without meaning for counts, which are added.
@@ -279,7 +285,7 @@ def combine(values: Values, key: Ints, methods: Ints) -> Combined:
             np.add.reduceat(value.astype(np.float64), starts, axis=0).max() >= 2**62
         ):
             raise InputError("the counts of a metric add up to more than a number can hold")
-        made = np.add.reduceat(value, starts, axis=0, dtype=np.int64)
+        made = np.add.reduceat(value.astype(np.int64), starts, axis=0)  # widened while it adds, it takes longer
     else:
         made = _combined(value, starts, methods[new[:, NAME]])
     return Combined(Values(new, made), order, starts)
@@ -331,7 +337,9 @@ def parents(children: Values, explicit: Values, column: int, methods: Ints) -> P
     key = children.key.copy()
     key[:, column] = -1
     made = combine(children, key, methods)
-    both = Values.concat([explicit, made.values]) if len(children) else explicit
+    if not len(children):
+        return Parents(explicit, made, np.full(len(explicit), -1), np.zeros(len(explicit), bool))
+    both = Values.concat([explicit, made.values])
     order, starts = grouped(both.key)  # stable, so the explicit value comes first
     chosen = order[starts]
     source = np.where(chosen < len(explicit), -1, chosen - len(explicit))

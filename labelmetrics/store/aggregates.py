@@ -144,7 +144,8 @@ class _RunMetrics:
         for block in metric_blocks(self.connection, keys):
             place = place_of(_shape(block.key, block.form.grid), chosen.get(block.key.name))
             if place >= 0:
-                parts.append((block.key, block.data_row, block.numbers[:, place]))
+                # Copied, since a view would keep the numbers of all other keys.
+                parts.append((block.key, block.data_row, block.numbers[:, place].copy()))
         numbers, code = _coded([rows for _, rows, _ in parts])
         collector = Collector(
             sorted({key.feature for key in keys if key.feature is not None}),
@@ -154,18 +155,16 @@ class _RunMetrics:
             name = collector.name(key.name, key.aggregation)
             feature = -1 if key.feature is None else collector.features[key.feature]
             subclass = -1 if key.subclass is None else collector.subclasses[key.subclass]
-            collector.about(
-                code(rows), name, feature, subclass, value.astype(np.float64 if value.ndim == 1 else np.int64)
-            )
+            collector.about(code(rows), name, feature, subclass, value)
         return self._named(collector, numbers)
 
     def _named(self, collector: Collector, numbers: Ints) -> Gathered:
         """With what is known of the data rows, as far as the groups need it."""
-        import pyarrow as pa
-
         position = np.arange(len(numbers))
         if self.by == "run":
             return collector.gathered([""] * len(numbers), {}, None, position)
+        import pyarrow as pa
+
         known = {row.number: (row, split) for row, split in row_keys(self.connection, self.run)}
         rows = [known[number] for number in numbers.tolist()]
         names = [f"id:{row.id}" if row.global_key is None else f"globalKey:{row.global_key}" for row, _ in rows]

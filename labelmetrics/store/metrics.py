@@ -273,9 +273,9 @@ def metric_blocks(connection: Connection, keys: Sequence[MetricKey]) -> Iterator
     numbers, used = form_numbers(connection), forms_of_keys(connection, keys)
     for key in keys:
         here = columns.metric_key == key.number
-        least, most = connection.execute(
-            select(func.min(columns.data_row), func.max(columns.data_row)).where(here)
-        ).one()
+        # Each by itself is one look at the index, both together would be a walk through all of it.
+        ends = (select(of(columns.data_row)).where(here).scalar_subquery() for of in (func.min, func.max))
+        least, most = connection.execute(select(*ends)).one()
         for form in used.get(key.number, ()):
             # Where all metrics of a key have one form, nothing has to be looked at to tell them apart.
             of_form = here if len(used[key.number]) == 1 else here & (columns.form == numbers[form])
