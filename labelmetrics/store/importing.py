@@ -29,6 +29,7 @@ from labelmetrics.store.depth import is_deep
 from labelmetrics.store.imports import Import
 from labelmetrics.store.metrics import upsert_metrics
 from labelmetrics.store.models import run_number, touch
+from labelmetrics.store.packing import Packed, pack
 
 __all__ = ["Part", "Understood", "input_lines", "read_part", "take_part", "understand"]
 
@@ -100,7 +101,9 @@ class Understood:
     metric_lines : list of int
         Which lines are metrics.
     values : MetricValues
-        The metrics.
+        The metrics, without their numbers.
+    packed : Packed
+        Their numbers.
     annotations : dict of int to object
         Lines that are annotations, parsed.
     faults : dict of int to list of Fault
@@ -113,6 +116,7 @@ class Understood:
     keys: list[tuple[str, str] | None]
     metric_lines: list[int]
     values: MetricValues
+    packed: Packed
     annotations: dict[int, Any]
     faults: dict[int, list[Fault]]
 
@@ -154,7 +158,8 @@ def understand(
         uuids=[uuid for uuid, _ in named],
         keys=[key for _, key in named],
         metric_lines=reading.metric_lines,
-        values=values,
+        values=replace(values, scalars=values.scalars[:0], counts=values.counts[:0]),
+        packed=pack(values),
         annotations=reading.annotations,
         faults=reading.faults,
     )
@@ -268,13 +273,15 @@ class _Taking:
         kept = [n for n, place in enumerate(lines) if place not in self.said.faults]
         if not kept:
             return 0
-        values = values.take(np.array(kept, np.int64))
+        index = np.array(kept, np.int64)
+        values, packed = values.take(index), self.said.packed.take(index)
         places = [lines[n] for n in kept]
         rows = [self.rows.get((key.kind, key.value), _NO_ROW) for key in values.rows]
         refused = upsert_metrics(
             self.connection,
             self.run,
             values,
+            packed,
             np.array([row.number for row in rows], np.int64)[values.row],
             self._uuids(values, rows, places),
             self.import_.number,

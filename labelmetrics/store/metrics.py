@@ -19,7 +19,7 @@ from labelmetrics.errors import Fault
 from labelmetrics.formats.metric_lines import MetricShape, MetricValues
 from labelmetrics.kernels.batch import Ints
 from labelmetrics.store import schema
-from labelmetrics.store.packing import Form, pack, unpack
+from labelmetrics.store.packing import Form, Packed, unpack
 
 __all__ = [
     "MetricBlock",
@@ -84,7 +84,13 @@ def count_metrics(connection: Connection, run: int) -> int:
 
 
 def upsert_metrics(
-    connection: Connection, run: int, values: MetricValues, rows: Ints, uuids: Sequence[str | None], import_: int
+    connection: Connection,
+    run: int,
+    values: MetricValues,
+    packed: Packed,
+    rows: Ints,
+    uuids: Sequence[str | None],
+    import_: int,
 ) -> dict[int, Fault]:
     """Store metrics, each in place of the one that has its metric key.
 
@@ -95,7 +101,9 @@ def upsert_metrics(
     run : int
         Number of the run.
     values : MetricValues
-        The metrics.
+        The metrics; their numbers are not looked at.
+    packed : Packed
+        Their numbers.
     rows : ndarray of int64
         Number of the data row of each metric.
     uuids : sequence of str or None
@@ -110,8 +118,7 @@ def upsert_metrics(
     """
     refused: dict[int, Fault] = {}
     keys = _keys(connection, run, values, refused)
-    forms, form, content = pack(values)
-    numbers = np.array(_forms(connection, forms), np.int64)
+    numbers = np.array(_forms(connection, packed.forms), np.int64)
     key = keys[values.shape]
     stored = np.flatnonzero(key >= 0)
     # Sorted as they are stored; of equal keys the first stays.
@@ -120,9 +127,9 @@ def upsert_metrics(
     same[1:] = (key[order][1:] == key[order][:-1]) & (rows[order][1:] == rows[order][:-1])
     twice = order[same].tolist()
     order = order[~same]
-    form_of = numbers[form].tolist() if len(values) else []
+    form_of = numbers[packed.form].tolist() if len(values) else []
     key_of, row_of = key.tolist(), rows.tolist()
-    written = [(key_of[n], row_of[n], form_of[n], content[n], uuids[n], import_) for n in order.tolist()]
+    written = [(key_of[n], row_of[n], form_of[n], packed.content[n], uuids[n], import_) for n in order.tolist()]
     _note_forms(connection, written)
     twice += [int(order[place]) for place in _write(connection, written)]
     return refused | {index: _twice(values, index) for index in twice}

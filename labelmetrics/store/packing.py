@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from labelmetrics.formats.metric_lines import MetricShape, MetricValues
 from labelmetrics.kernels.batch import Ints
 
-__all__ = ["Form", "pack", "unpack"]
+__all__ = ["Form", "Packed", "pack", "unpack"]
 
 SCALAR = "<f8"
 COUNTS = ("<u1", "<u2", "<u4", "<i8")
@@ -53,8 +53,30 @@ class Form(NamedTuple):
         return int(np.dtype(self.dtype).itemsize) * numbers
 
 
-def pack(values: MetricValues) -> tuple[list[Form], Ints, list[bytes]]:
-    """Forms that occur, and the form (as an index) and bytes of each metric.
+class Packed(NamedTuple):
+    """Numbers of metrics as bytes.
+
+    Parameters
+    ----------
+    forms : list of Form
+        Forms that occur.
+    form : ndarray of int64, shape (n,)
+        Form of each metric, as an index.
+    content : list of bytes
+        Bytes of each metric.
+    """
+
+    forms: list[Form]
+    form: Ints
+    content: list[bytes]
+
+    def take(self, index: Ints) -> Packed:
+        """Those of the metrics at ``index``."""
+        return self._replace(form=self.form[index], content=[self.content[one] for one in index.tolist()])
+
+
+def pack(values: MetricValues) -> Packed:
+    """The numbers of metrics as bytes.
 
     Examples
     --------
@@ -62,8 +84,9 @@ def pack(values: MetricValues) -> tuple[list[Form], Ints, list[bytes]]:
     >>> reader = MetricReader()
     >>> line = {"dataRow": {"id": "r"}, "metricName": "50pct_iou", "aggregation": "CONFUSION_MATRIX"}
     >>> reader.add({**line, "metricValue": [3, 1, 0, 300]}, None, 1)
-    >>> forms, form, content = pack(reader.values())
-    >>> forms[form[0]].dtype, unpack(content[0], forms[form[0]]).tolist()
+    >>> packed = pack(reader.values())
+    >>> form = packed.forms[packed.form[0]]
+    >>> form.dtype, unpack(packed.content[0], form).tolist()
     ('<u2', [[[3, 1, 0, 300]]])
     """
     forms: dict[Form, int] = {}
@@ -78,7 +101,7 @@ def pack(values: MetricValues) -> tuple[list[Form], Ints, list[bytes]]:
             text, width = numbers[chosen].astype(dtype).tobytes(), what.width
             for place, index in enumerate(members[chosen].tolist()):
                 content[index] = text[place * width : (place + 1) * width]
-    return list(forms), form, content
+    return Packed(list(forms), form, content)
 
 
 def _alike(values: MetricValues) -> Iterator[tuple[MetricShape, Ints]]:
