@@ -230,7 +230,8 @@ def _listen(host: str, port: int | None) -> socket.socket:
     for one in wanted:
         try:
             family = socket.getaddrinfo(host or None, one, type=socket.SOCK_STREAM)[0][0]
-            listening = socket.socket(family, socket.SOCK_STREAM)
+            # With its protocol, or answers would wait for the acknowledgement of their headers: asyncio looks at it.
+            listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         except OSError as error:
             raise SettingError(f"--host {host}: {error.strerror or error}") from error
         try:
