@@ -21,6 +21,7 @@ from labelmetrics.server.refusals import Refusal
 from labelmetrics.server.rendering import render
 from labelmetrics.server.security import cookie_name
 from labelmetrics.store import data_rows, imports, models
+from labelmetrics.store.imports import Import
 from labelmetrics.store.models import ModelRun
 from labelmetrics.store.summaries import RunSummary
 from labelmetrics.summary import HEADINGS, Summary
@@ -66,8 +67,9 @@ def _list(context: Context, request: Request) -> str:
     number = _number(request)
     with context.store.read() as connection:
         runs = models.runs(connection, skip=(number - 1) * PAGE, first=PAGE + 1)
-        parents = {run.model_id: models.model(connection, run.model_id) for run in runs}
-        rows = [_row(context, connection, run) for run in runs[:PAGE]]
+        parents = {one: models.model(connection, one) for one in {run.model_id for run in runs}}
+        latest = imports.latest(connection, [run.id for run in runs])
+        rows = [_row(context, connection, run, *latest.get(run.id, (None, 0))) for run in runs[:PAGE]]
         numbers = models.counts(connection)
         empty = [one for one in models.models(connection, first=PAGE) if not numbers.get(one.id)]
     by_model: dict[str, list[Row]] = {}
@@ -83,15 +85,12 @@ def _list(context: Context, request: Request) -> str:
     )
 
 
-def _row(context: Context, connection: Connection, run: ModelRun) -> Row:
-    last = imports.imports(connection, run.id, first=1)
-    progress = last[0].progress if last and last[0].state == "RUNNING" else None
-    sent = imports.count_imports(connection, run.id)
+def _row(context: Context, connection: Connection, run: ModelRun, last: Import | None, sent: int) -> Row:
     summary = context.summaries.of(connection, run)
-    if not summary.figures:
+    if not summary.figures and summary.ground_truths and summary.predictions:
         evaluation = figures.evaluation_of(context.store, connection, run.id)
         summary = replace(summary, figures=figures.headline_of(evaluation))
-    return Row(run, summary, sent, progress)
+    return Row(run, summary, sent, last.progress if last is not None and last.state == "RUNNING" else None)
 
 
 def _number(request: Request) -> int:

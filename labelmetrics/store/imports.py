@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
@@ -27,6 +27,7 @@ __all__ = [
     "finish",
     "imports",
     "is_changing",
+    "latest",
     "running",
     "statuses",
 ]
@@ -202,6 +203,16 @@ def count_imports(connection: Connection, run_id: str) -> int:
     joined = schema.import_.join(schema.run, schema.import_.c.run == schema.run.c.number)
     query = select(func.count()).select_from(joined).where(schema.run.c.id == run_id)
     return connection.execute(query).scalar_one()
+
+
+def latest(connection: Connection, run_ids: Collection[str]) -> dict[str, tuple[Import, int]]:
+    """The latest import of each of some runs, and how many the run has; runs without any are left out."""
+    columns = schema.import_.c
+    of_runs = select(schema.run.c.number).where(schema.run.c.id.in_(run_ids))
+    query = select(func.max(columns.number), func.count()).where(columns.run.in_(of_runs)).group_by(columns.run)
+    numbers = {row[0]: row[1] for row in connection.execute(query)}
+    found = [_import(row) for row in connection.execute(_imports().where(columns.number.in_(numbers)))]
+    return {one.run_id: (one, numbers[one.number]) for one in found}
 
 
 def is_changing(connection: Connection, run_id: str) -> bool:

@@ -233,9 +233,9 @@ def test_a_line_that_breaks_the_server_fails_its_import_only(run: Run, monkeypat
 
 
 def test_a_part_that_another_process_has_done_is_not_done_twice(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    from labelmetrics.server import importing
+    from labelmetrics.server import ahead
 
-    read, is_first = importing.read_part, [True]
+    read, is_first = ahead.read_part, [True]
 
     def late(*given: Any) -> Any:
         part = read(*given)
@@ -244,7 +244,7 @@ def test_a_part_that_another_process_has_done_is_not_done_twice(run: Run, monkey
             work(run.store.folder)  # the process of the next server does all of it meanwhile
         return part
 
-    monkeypatch.setattr(importing, "read_part", late)
+    monkeypatch.setattr(ahead, "read_part", late)
     sent = run.send(b"\n".join(metric(featureName=f"f{n}") for n in range(10)))
     work(run.store.folder)
     with run.store.read() as connection:
