@@ -18,8 +18,8 @@ def run(*, rows: int | None = None, repeat: int = 3) -> Report:
     """Decide whether F1 of 80 features fell; scipy does one of them, with fewer resamples, and its time is scaled."""
     from scipy import stats
 
+    from labelmetrics.comparing.measures import OF_COUNTS, Measured
     from labelmetrics.gate.bounds import Bound
-    from labelmetrics.gate.measures import OF_COUNTS, Measured
     from labelmetrics.gate.significance import Question, decide
 
     n = rows or 100_000

@@ -10,14 +10,15 @@ from typing import Any
 
 import numpy as np
 
+from labelmetrics.comparing.likeness import check_comparable
+from labelmetrics.comparing.measures import Measured
+from labelmetrics.comparing.population import Population
+from labelmetrics.comparing.sides import Side
 from labelmetrics.errors import SettingError
 from labelmetrics.evaluation import Evaluation, evaluate
 from labelmetrics.formats.gate_config import EVERY, WHOLE, Check, GateConfig, Names, read_gate_config
 from labelmetrics.gate.bounds import Bound
-from labelmetrics.gate.guards import check_comparable, guard
-from labelmetrics.gate.measures import Measured
-from labelmetrics.gate.population import Population
-from labelmetrics.gate.sides import Side
+from labelmetrics.gate.guards import guard
 from labelmetrics.gate.significance import Decision, Question, decide
 from labelmetrics.gate.verdict import Outcome, Status, Verdict
 from labelmetrics.gate.worst import worst_rows
@@ -25,6 +26,12 @@ from labelmetrics.kernels.batch import Bools
 from labelmetrics.words import counted, near
 
 __all__ = ["run_gate"]
+
+REMEDY = (
+    "baseline_predictions= and ground_truths= (--baseline-predictions FILE --ground-truths FILE) in place of the "
+    "baseline"
+)
+"""What helps where the ground truth has changed."""
 
 
 def run_gate(
@@ -96,7 +103,9 @@ def run_gate(
             f"{counted(needing, 'check')} against a baseline, and there is none: give it (baseline=, --baseline), or "
             "allow that there is none yet (allow_missing_baseline=True, --allow-missing-baseline)"
         )
-    notes = [] if other is None else check_comparable(current, other, allow_unlike_settings=allow_unlike_settings)
+    notes = []
+    if other is not None:
+        notes = check_comparable(current, other, allow_unlike_settings=allow_unlike_settings, remedy=REMEDY)
     return _Gate(given, current, other).verdict(notes, worst)
 
 

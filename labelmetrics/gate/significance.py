@@ -8,14 +8,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from labelmetrics.comparing.bootstrap import resampled
+from labelmetrics.comparing.measures import Measured
 from labelmetrics.errors import LabelmetricsWarning
 from labelmetrics.gate.bounds import Bound
-from labelmetrics.gate.measures import Measured
-from labelmetrics.kernels.batch import Bools, Floats, Ints
-from labelmetrics.kernels.resampling import blocks_of, holm, percentile_interval, resampled_sums, two_sided
-
-WIDTH = 512
-"""Columns that are resampled at once: memory stays within bounds."""
+from labelmetrics.kernels.batch import Bools, Floats
+from labelmetrics.kernels.resampling import holm, percentile_interval, two_sided
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -38,6 +36,10 @@ class Question:
     rate: float
     members: Bools
     sides: Sequence[Measured]
+
+    def quantity(self, value: Floats, baseline: Floats) -> Floats:
+        """What the bound is about."""
+        return self.bound.quantity(value, baseline)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,7 +91,7 @@ def decide(questions: Sequence[Question], *, resamples: int, seed: int) -> list[
             LabelmetricsWarning,
             stacklevel=2,
         )
-    quantities = _quantities(questions, resamples, seed)
+    quantities = resampled(questions, resamples=resamples, seed=seed)
     p = [
         two_sided(question.bound.keeps(quantity[~np.isnan(quantity)]))
         for question, quantity in zip(questions, quantities, strict=True)
@@ -122,52 +124,3 @@ def rows_needed(question: Question, interval: tuple[float, float]) -> int | None
         return None
     n = int(np.count_nonzero(question.members))
     return max(n + 1, int(np.ceil(n * (reach / distance) ** 2)))
-
-
-def _quantities(questions: Sequence[Question], resamples: int, seed: int) -> Floats:
-    """The quantity of each question in each resample."""
-    found = np.empty((len(questions), resamples))
-    groups: dict[bytes, list[int]] = {}
-    for index, question in enumerate(questions):
-        groups.setdefault(question.members.tobytes(), []).append(index)
-    for indices in groups.values():
-        members = questions[indices[0]].members
-        block = np.full(len(members), -1)
-        block[members] = blocks_of(int(np.count_nonzero(members)), seed)
-        for batch in _batches(questions, indices):
-            found[batch] = _of_batch([questions[index] for index in batch], block, resamples, seed)
-    return found
-
-
-def _batches(questions: Sequence[Question], indices: Sequence[int]) -> list[list[int]]:
-    """Questions whose columns are resampled at once."""
-    batches: list[list[int]] = [[]]
-    columns: set[tuple[int, int]] = set()
-    for index in indices:
-        own = {(id(one), column) for one in questions[index].sides for column in range(one.width)}
-        if batches[-1] and len(columns | own) > WIDTH:
-            batches.append([])
-            columns = set()
-        batches[-1].append(index)
-        columns |= own
-    return batches
-
-
-def _of_batch(questions: Sequence[Question], block: Ints, resamples: int, seed: int) -> Floats:
-    """The same of questions about the same data rows, each of which is in a block."""
-    n = int(block.max(initial=-1)) + 1
-    first: dict[int, int] = {}
-    columns: list[Floats] = []
-    for one in (one for question in questions for one in question.sides):
-        if id(one) not in first:
-            first[id(one)] = len(columns)
-            at = block[one.row]
-            columns += [np.bincount(at, column, minlength=n).astype(np.float64) for column in one.columns.T]
-    sums = resampled_sums(np.stack(columns, axis=1), resamples=resamples, seed=seed)
-
-    def value(one: Measured) -> Floats:
-        return one.of_sums(sums[:, first[id(one)] : first[id(one)] + one.width])
-
-    return np.stack(
-        [question.bound.quantity(value(question.sides[0]), value(question.sides[-1])) for question in questions]
-    )

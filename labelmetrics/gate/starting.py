@@ -7,10 +7,10 @@ import math
 from pathlib import Path
 from typing import Any
 
+from labelmetrics.comparing.sides import Side
 from labelmetrics.errors import InputError
 from labelmetrics.formats.metric_columns import MIOU
 from labelmetrics.formats.output import write_chunks
-from labelmetrics.gate.sides import Side
 
 ROOM = 0.02
 """How far below today's value the bounds lie."""

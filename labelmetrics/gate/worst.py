@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from labelmetrics.comparing.measures import Measured
 from labelmetrics.evaluation import Evaluation
-from labelmetrics.gate.measures import Measured
 from labelmetrics.gate.verdict import WorstRow
 from labelmetrics.kernels.batch import Floats
 

@@ -14,9 +14,9 @@ from datasets import dataset, label
 from hypothesis import given, settings, strategies as st
 
 import labelmetrics as lm
+from labelmetrics.comparing.measures import OF_COUNTS, Measured
 from labelmetrics.errors import InputError, LabelmetricsWarning, SettingError, SettingMismatchError
 from labelmetrics.gate.bounds import Bound
-from labelmetrics.gate.measures import OF_COUNTS, Measured
 from labelmetrics.gate.significance import Question, decide
 
 
@@ -494,7 +494,7 @@ def test_many_columns_in_several_batches(monkeypatch: pytest.MonkeyPatch) -> Non
     run, main = make(60, wrong=0.3), make(60, wrong=0.1, seed=1)
     check = {"metric": "f1", "feature": "*", "max_drop": 0.05, "significance": 0.05}
     whole = gate(run, check, baseline=main)
-    monkeypatch.setattr("labelmetrics.gate.significance.WIDTH", 4)
+    monkeypatch.setattr("labelmetrics.comparing.bootstrap.WIDTH", 4)
     assert gate(run, check, baseline=main).to_dict() == whole.to_dict()
 
 

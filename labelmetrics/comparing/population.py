@@ -1,4 +1,4 @@
-"""The data rows that a gate is about: those of both runs, and which of them a slice holds."""
+"""The data rows that a comparison is about: those of both runs, and which of them a slice holds."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
+from labelmetrics.comparing.expressions import compile_expression
+from labelmetrics.comparing.sides import Side
 from labelmetrics.errors import SettingError
 from labelmetrics.formats.gate_config import Match, Slice
-from labelmetrics.gate.expressions import compile_expression
-from labelmetrics.gate.sides import Side
 from labelmetrics.kernels.batch import Bools, Ints
 from labelmetrics.words import counted, near
 

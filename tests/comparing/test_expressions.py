@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from hypothesis import given, strategies as st
 
+from labelmetrics.comparing.expressions import compile_expression
 from labelmetrics.errors import SettingError
-from labelmetrics.gate.expressions import compile_expression
 
 ROW = {
     "globalKey": "night-1.jpg",

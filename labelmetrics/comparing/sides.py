@@ -1,4 +1,4 @@
-"""A run that takes part in a gate: an evaluation, or metric lines with what their sidecar tells."""
+"""A run that takes part in a comparison: an evaluation, or metric lines with what their sidecar tells."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from labelmetrics.comparing.measures import OF_COUNTS, RATIOS, Measured, of_scalars
 from labelmetrics.curves import average_precision, calibration
 from labelmetrics.errors import SettingError
 from labelmetrics.evaluation import Evaluation, load
@@ -17,7 +18,6 @@ from labelmetrics.formats.gate_config import WHOLE
 from labelmetrics.formats.manifest import Digests, Settings
 from labelmetrics.formats.metric_columns import CLASSIFICATION, MIOU, built_in_names
 from labelmetrics.formats.provenance import read_provenance
-from labelmetrics.gate.measures import OF_COUNTS, RATIOS, Measured, of_scalars
 from labelmetrics.kernels.aggregation import Method
 from labelmetrics.kernels.batch import Ints
 from labelmetrics.kernels.thresholds import threshold_name
