@@ -288,7 +288,7 @@ def evaluate_sides(
             buffer=settings.buffer,
             answer_names=settings.answer_names,
             rows=rows.keys,
-            diagonals=diagonals(rows),
+            diagonals=diagonals(rows.table),
             canonical=sides.canonical,
             vocabulary=vocabulary,
         )

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+from labelmetrics.formats.restored import coded, numbers
 from labelmetrics.frame import html_table, plain_table
+from labelmetrics.kernels.batch import Bools, Coded, Floats, Ints
 from labelmetrics.kernels.thresholds import match_rule
-from labelmetrics.matches import Matches
+from labelmetrics.matches import Matches, rows_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -94,30 +98,23 @@ def explain(matches: Matches, pairs: pa.Table, data_row: str, threshold: float, 
     import pyarrow.compute as pc
 
     table = matches.table
-    own = table.filter(pc.equal(table.column("data_row").cast(pa.string()), data_row)).to_pylist()
-    objects = {one["object"]: one for one in own}
-    unlike = _unlike(pairs.filter(pc.is_in(pairs.column("ground_truth"), pa.array(objects, pa.int64()))))
-    short = f"less than {threshold:g}" if matching == "coco" else f"not more than {threshold:g}"
+    table = table.filter(pc.equal(table.column("data_row").cast(pa.string()), data_row))
+    overlap, whys = told(table, pairs, threshold, matching)
     findings = []
-    for one in own:
+    for one, seen, why in zip(table.to_pylist(), overlap.tolist(), whys.to_pylist(), strict=True):
         is_truth = one["side"] == "ground_truth"
-        matched = one["partner"] is not None
-        if is_truth and matched:
+        if is_truth and one["partner"] is not None:
             continue  # told with its prediction
-        if one["reason"] == "wrong class" and one["object"] in unlike:
-            one["nearest_overlap"], one["nearest"] = unlike[one["object"]]
-        partner = objects.get(one["partner"])
-        nearest = objects.get(one["nearest"])
         findings.append(
             Finding(
                 outcome=one["outcome"],
                 feature=one["feature"],
                 place=one["place"],
                 confidence=one["confidence"],
-                overlap=one["overlap"] if matched else one["nearest_overlap"],
+                overlap=None if np.isnan(seen) else seen,
                 reason=one["reason"],
-                why=_why(one, nearest, short),
-                ground_truth=one["object"] if is_truth else partner and partner["object"],
+                why=why,
+                ground_truth=one["object"] if is_truth else one["partner"],
                 prediction=None if is_truth else one["object"],
             )
         )
@@ -126,38 +123,103 @@ def explain(matches: Matches, pairs: pa.Table, data_row: str, threshold: float, 
     return Explanation(data_row, findings, match_rule(threshold, matching))
 
 
-def _unlike(pairs: pa.Table) -> dict[int, tuple[float, int]]:
-    """Overlap and number of the nearest object of another feature, by object."""
-    found: dict[int, tuple[float, int]] = {}
-    for pair in pairs.to_pylist():
-        ends = pair["ground_truth"], pair["prediction"]
-        for one, other in (ends, ends[::-1]):
-            if not pair["same_feature"]:
-                found[one] = max(found.get(one, (0.0, -1)), (pair["overlap"], other))
-    return found
+def told(table: pa.Table, pairs: pa.Table, threshold: float, matching: str) -> tuple[Floats, pa.Array]:
+    """What became of each object, as a sentence.
+
+    Parameters
+    ----------
+    table : pyarrow.Table
+        Matches at a threshold.
+    pairs : pyarrow.Table
+        Pairs that overlap.
+    threshold : float
+        Least overlap of a match.
+    matching : {"platform", "coco"}
+        Rule of the matches.
+
+    Returns
+    -------
+    overlap : ndarray of float64, shape (n,)
+        Overlap with the partner, else with what stands in the way, else with the nearest; NaN where there is none.
+    why : pyarrow.Array of str
+        The sentences.
+    """
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    reasons = coded(table.column("reason"))
+    nearest = rows_of(table.column("object").to_numpy(), table.column("nearest").fill_null(-1).to_numpy())
+    overlap = numbers(table.column("nearest_overlap")).copy()
+    is_wrong = _are(reasons, "wrong class")
+    _see_unlike(table, pairs, np.flatnonzero(is_wrong), nearest, overlap)
+    is_truth = _are(coded(table.column("side")), "ground_truth")
+    short = f"less than {threshold:g}" if matching == "coco" else f"not more than {threshold:g}"
+
+    def other(at: Ints) -> pa.Array:
+        return pa.array(np.where(is_truth[at], "prediction", "ground truth"))
+
+    def named(column: str, at: Ints, of: Callable[[Any], str], absent: str) -> pa.Array:
+        """Texts of another column of the objects that are seen."""
+        values = (
+            coded(table.column(column)) if column != "nested" else coded(pc.binary_join(table.column(column), ", "))
+        )
+        texts = pa.array([*map(of, values.values), absent])
+        # A row that is not there has no text, as null has none.
+        return texts.take(
+            pa.array(np.append(np.where(values.codes < 0, len(texts) - 1, values.codes), len(texts) - 1)[at])
+        )
+
+    def decimals(values: Floats) -> pa.Array:
+        return pa.array(np.char.mod("%.3f", values).tolist(), pa.string())
+
+    sentence = np.full(len(table), "matched", object)
+    for code, reason in enumerate(reasons.values):
+        at = np.flatnonzero(reasons.codes == code)
+        seen = nearest[at]
+        match reason:
+            case "below threshold":
+                parts = ["the nearest ", other(at), " overlaps by ", decimals(overlap[at]), f", {short}"]
+            case "wrong class":
+                parts = ["the ", other(at), " there is ", named("feature", seen, repr, "another answer")]
+            case "duplicate":
+                parts = ["its ground truth is matched with another prediction"]
+            case "prediction taken":
+                parts = ["its prediction is matched with another ground truth"]
+            case "low confidence":
+                confidence = np.append(numbers(table.column("confidence")), np.nan)[seen]
+                parts = ["the prediction there has a confidence of ", decimals(confidence), " only"]
+            case "subclass differs":
+                nested = [named("nested", rows, str, "none") for rows in (at, seen)]
+                parts = ["the nested answers differ: ", nested[0], " against ", nested[1]]
+            case "text differs":
+                parts = ["the ", other(at), " has another text"]
+            case "crowd":
+                own = pa.array(np.where(is_truth[at], "ground truth", "prediction"))
+                parts = ["the ", own, " lies on a crowd, which does not count"]
+            case _:
+                like = pa.array(np.where(seen < 0, "", "of its feature "))
+                parts = ["no ", other(at), " ", like, "overlaps with it"]
+        joined = pc.binary_join_element_wise(*parts, "")
+        sentence[at] = joined.as_py() if isinstance(joined, pa.Scalar) else joined.to_numpy(zero_copy_only=False)
+    partner = numbers(table.column("overlap"))
+    return np.where(np.isnan(partner), overlap, partner), pa.array(sentence, pa.string())
 
 
-def _why(one: dict[str, Any], nearest: dict[str, Any] | None, short: str) -> str:
-    other = "prediction" if one["side"] == "ground_truth" else "ground truth"
-    own = "ground truth" if one["side"] == "ground_truth" else "prediction"
-    match one["reason"]:
-        case None:
-            return "matched"
-        case "below threshold":
-            return f"the nearest {other} overlaps by {one['nearest_overlap']:.3f}, {short}"
-        case "wrong class":
-            feature = "another answer" if nearest is None else repr(nearest["feature"])
-            return f"the {other} there is {feature}"
-        case "duplicate":
-            return "its ground truth is matched with another prediction"
-        case "prediction taken":
-            return "its prediction is matched with another ground truth"
-        case "subclass differs":
-            answers = [", ".join(side["nested"] or ["none"]) for side in (one, nearest) if side is not None]
-            return f"the nested answers differ: {' against '.join(answers)}"
-        case "text differs":
-            return f"the {other} has another text"
-        case "crowd":
-            return f"the {own} lies on a crowd, which does not count"
-        case _:
-            return f"no {other} {'' if nearest is None else 'of its feature '}overlaps with it"
+def _are(column: Coded, value: str) -> Bools:
+    """Where a column has a value."""
+    return np.append(np.array([one == value for one in column.values], bool), False)[column.codes]
+
+
+def _see_unlike(table: pa.Table, pairs: pa.Table, at: Ints, nearest: Ints, overlap: Floats) -> None:
+    """Let some objects see the nearest one of another feature."""
+    unlike = pairs.filter(~pairs.column("same_feature").to_numpy())
+    shared = unlike.column("overlap").to_numpy()
+    number = table.column("object").to_numpy()
+    ends = [rows_of(number, unlike.column(name).to_numpy()) for name in ("ground_truth", "prediction")]
+    wanted = np.append(np.zeros(len(number), bool), False)
+    wanted[at] = True
+    for one, other in (ends, ends[::-1]):
+        chosen = np.flatnonzero(wanted[one])
+        chosen = chosen[np.lexsort((other[chosen], shared[chosen]))]
+        # The last one stays: that of the highest overlap.
+        nearest[one[chosen]], overlap[one[chosen]] = other[chosen], shared[chosen]

@@ -48,10 +48,10 @@ def markdown_table(names: Sequence[str], rows: Iterable[Sequence[Any]]) -> list[
 
 
 def cut(lines: Sequence[str], longest: int = LONGEST) -> str:
-    """Lines as one text of at most ``longest`` bytes; where some are left out, a note says so.
+    r"""Lines as one text of at most ``longest`` bytes; where some are left out, a note says so.
 
     >>> cut(["a", "b"])
-    'a\\nb'
+    'a\nb'
     """
     note = "\n*Cut here: the whole is longer than a summary may be. The JSON output has everything.*\n"
     text = "\n".join(lines)

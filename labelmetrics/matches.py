@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from labelmetrics.frame import Frame
+from labelmetrics.kernels.batch import Ints
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -49,3 +52,24 @@ class Matches(Frame):
         names = {f"{name}_{threshold_name}": name for name in ("outcome", "partner", "overlap", "reason")}
         chosen = [next((full for full, short in names.items() if short == name), name) for name in COLUMNS]
         return cls(objects.select(chosen).rename_columns(list(COLUMNS)), f"matches at {threshold_name}")
+
+
+def rows_of(number: Ints, wanted: Ints) -> Ints:
+    """Row of each object that is wanted, given by its number; -1 where there is none.
+
+    Parameters
+    ----------
+    number : ndarray of int64, shape (n,)
+        Numbers of the objects, row by row.
+    wanted : ndarray of int64
+        Numbers; -1 is none.
+
+    Examples
+    --------
+    >>> rows_of(np.array([7, 8]), np.array([8, -1, 9])).tolist()
+    [1, -1, -1]
+    """
+    row = np.full(max(number.max(initial=-1), wanted.max(initial=-1)) + 2, -1)
+    row[number] = np.arange(len(number))
+    found: Ints = row[wanted]
+    return found

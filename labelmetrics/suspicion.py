@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,9 +11,11 @@ import numpy as np
 
 from labelmetrics.errors import SettingError
 from labelmetrics.formats.output import open_output, write_chunks
+from labelmetrics.formats.restored import coded
 from labelmetrics.frame import Frame
 from labelmetrics.kernels.batch import Bools, Floats, Ints
 from labelmetrics.kernels.thresholds import threshold_name
+from labelmetrics.matches import rows_of
 from labelmetrics.words import near
 
 if TYPE_CHECKING:
@@ -268,23 +270,17 @@ class _Objects:
 
     def rows(self, number: Ints) -> Ints:
         """Row of each object, given by its number; -1 where there is none."""
-        row = np.full(max(self.number.max(initial=-1), number.max(initial=-1)) + 2, -1)
-        row[self.number] = np.arange(len(self.number))
-        found: Ints = row[number]
-        return found
+        return rows_of(self.number, number)
 
     def named(self, column: str) -> Ints:
         """Row of the object that a column names in each row; -1 for null."""
         return self.rows(self.table.column(column).fill_null(-1).to_numpy())
 
 
-def _codes(table: pa.Table, name: str) -> tuple[Ints, list[str]]:
+def _codes(table: pa.Table, name: str) -> tuple[Ints, Sequence[str]]:
     """Codes of a column of text, -1 for null, and the distinct texts."""
-    import pyarrow as pa
-
-    encoded = table.column(name).cast(pa.string()).combine_chunks().dictionary_encode()
-    codes: Ints = encoded.indices.fill_null(-1).to_numpy().astype(np.int64)
-    return codes, encoded.dictionary.to_pylist()
+    column = coded(table.column(name))
+    return column.codes, column.values
 
 
 def _answers(found: _Objects) -> _Part:

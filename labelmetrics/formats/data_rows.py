@@ -421,7 +421,7 @@ def _arrange(table: pa.Table | None, kind: str, keys: Sequence[str]) -> pa.Table
     return taken.set_column(taken.column_names.index(kind), kind, own)
 
 
-def diagonals(rows: Rows) -> Any:
-    """Diagonal of each image in pixels, NaN where its size is unknown."""
-    sizes = [rows.table.column(side).cast("float64").to_numpy() for side in ("width", "height")]
+def diagonals(table: pa.Table) -> Any:
+    """Diagonal of each image of a table of data rows in pixels, NaN where its size is unknown."""
+    sizes = [table.column(side).cast("float64").to_numpy() for side in ("width", "height")]
     return np.hypot(*sizes)

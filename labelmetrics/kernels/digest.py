@@ -39,6 +39,27 @@ def digest(columns: Columns, rows: Words | None = None) -> str:
     >>> digest(Columns.empty())
     '00000000000000000000000000000000'
     """
+    total = 0
+    for words in fingerprints(columns, rows):
+        total = total << 64 | int(np.add.reduce(words, dtype=np.uint64))
+    return f"{total:032x}"
+
+
+def fingerprints(columns: Columns, rows: Words | None = None) -> Words:
+    """Hash of each annotation: equal for two that metrics cannot tell apart.
+
+    Parameters
+    ----------
+    columns : Columns
+        The annotations.
+    rows : ndarray of uint64, optional
+        Words of the data rows, where they are known.
+
+    Returns
+    -------
+    ndarray of uint64, shape (2, n)
+        The two halves.
+    """
     parts = [
         (_named(columns.data_row.values, str) if rows is None else rows)[columns.data_row.codes],
         _coded(columns.place, str),
@@ -54,14 +75,13 @@ def digest(columns: Columns, rows: Words | None = None) -> str:
         columns.crowd.astype(np.uint64),
         _shapes(columns),
     ]
-    total = 0
-    for lane in LANES:
-        mixed = np.full(len(columns), lane, np.uint64)
+    mixed = np.empty((len(LANES), len(columns)), np.uint64)
+    for lane, words in zip(LANES, mixed, strict=True):
+        words[:] = lane
         for part in parts:
-            mixed ^= part
-            _mix(mixed)
-        total = total << 64 | int(np.add.reduce(mixed, dtype=np.uint64))
-    return f"{total:032x}"
+            words ^= part
+            _mix(words)
+    return mixed
 
 
 def added(digests: Iterable[str]) -> str:
