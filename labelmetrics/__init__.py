@@ -16,6 +16,10 @@ __version__ = "0.1.0"
 
 # Where each public name lives; ``__init__.pyi`` says the same to type checkers, and a test compares the two.
 _HOME = {
+    "labelmetrics.changes.diffing": ("diff",),
+    "labelmetrics.changes.figures": ("Change", "Figures"),
+    "labelmetrics.changes.objects": ("Changes",),
+    "labelmetrics.changes.result": ("Diff",),
     "labelmetrics.curves": ("average_precision", "best_confidence", "calibration", "f1_curve", "precision_recall"),
     "labelmetrics.entities": ("EntityCounts", "EntityScore", "entity_counts"),
     "labelmetrics.errors": (

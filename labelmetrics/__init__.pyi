@@ -1,5 +1,18 @@
 """Public names for type checkers; see ``__init__.py``."""
 
+from labelmetrics.changes.diffing import (
+    diff as diff,
+)
+from labelmetrics.changes.figures import (
+    Change as Change,
+    Figures as Figures,
+)
+from labelmetrics.changes.objects import (
+    Changes as Changes,
+)
+from labelmetrics.changes.result import (
+    Diff as Diff,
+)
 from labelmetrics.curves import (
     average_precision as average_precision,
     best_confidence as best_confidence,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from labelmetrics.errors import SettingError
-from labelmetrics.formats.output import open_output, write_chunks
+from labelmetrics.formats.listing import write_listing
 from labelmetrics.formats.restored import coded
 from labelmetrics.frame import Frame
 from labelmetrics.kernels.batch import Bools, Floats, Ints
@@ -88,24 +88,7 @@ class Suspects(Frame):
         InputError
             The file cannot be written.
         """
-        name = Path(path).name.removesuffix(".gz").removesuffix(".zst")
-        if name.endswith(".csv"):
-            import pyarrow.csv as csv
-
-            with open_output(path) as stream:
-                csv.write_csv(self.table, stream)
-        elif str(path) == "-" or name.endswith((".ndjson", ".jsonl")):
-            write_chunks(path, self._lines())
-        else:
-            raise SettingError(f"{path}: a relabel list ends in .csv, .ndjson or .jsonl, or is - (NDJSON)")
-
-    def _lines(self) -> Iterator[bytes]:
-        import orjson
-
-        kind = (self.table.schema.metadata or {}).get(b"key_kind", b"globalKey").decode()
-        for row in self:
-            key = {"dataRow": {kind: row.pop("data_row")}}
-            yield orjson.dumps(key | {name: value for name, value in row.items() if value is not None}) + b"\n"
+        write_listing(path, self.table, "a relabel list")
 
 
 def suspects(

@@ -272,6 +272,30 @@ def read_gate_config(source: GateConfig | Mapping[str, Any] | str | Path) -> Gat
     return _validated(content, str(path))
 
 
+def read_slices(source: Mapping[str, Any] | str | Path) -> dict[str, Slice]:
+    """Read slices alone.
+
+    Parameters
+    ----------
+    source : path or mapping
+        The configuration of a gate, or slices by name, as its ``[slices]`` has them.
+
+    Raises
+    ------
+    InputError
+        They cannot be read.
+
+    Examples
+    --------
+    >>> read_slices({"wide": "width > 640"})
+    {'wide': 'width > 640'}
+    """
+    if isinstance(source, Mapping):
+        anything = {"metric": "count", "min": 0}
+        return _validated({"check": [anything], "slices": dict(source)}, "slices").slices
+    return read_gate_config(source).slices
+
+
 def _validated(content: Any, file: str | None) -> GateConfig:
     # JSON mode takes whole numbers for numbers and nothing else for them.
     try:

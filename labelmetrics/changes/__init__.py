@@ -1,0 +1,1 @@
+"""What changed between two evaluations: numbers by feature and slice, and object by object."""

@@ -1,0 +1,138 @@
+"""What became of the objects of an evaluation at one threshold and one confidence key."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from labelmetrics.evaluation import Evaluation
+from labelmetrics.formats.restored import coded, numbers
+from labelmetrics.kernels.batch import Bools, Coded, Floats, Ints
+from labelmetrics.kernels.matching import greedy
+from labelmetrics.kernels.thresholds import nearest_key
+from labelmetrics.matches import rows_of
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+TP, FP, FN, IGNORED = OUTCOMES = ("TP", "FP", "FN", "ignored")
+LOW_CONFIDENCE = "low confidence"
+"""Reason of a ground truth whose match lies below the key."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Outcomes:
+    """The objects of one evaluation.
+
+    Parameters
+    ----------
+    table : pyarrow.Table
+        The columns of matches, with ``crowd`` and ``area``; the outcome of predictions below the key is null.
+    outcome : ndarray of int64, shape (n,)
+        Index into ``OUTCOMES``; -1 below the key.
+    is_truth : ndarray of bool, shape (n,)
+        Whether each is a ground truth.
+    score : ndarray of float64, shape (n,)
+        Confidence; absent counts as 1.
+    partner : ndarray of int64, shape (n,)
+        Row that each is matched with, -1 for none.
+    """
+
+    table: pa.Table
+    outcome: Ints
+    is_truth: Bools
+    score: Floats
+    partner: Ints
+
+    @classmethod
+    def of(cls, evaluation: Evaluation, *, iou: float, confidence: float | None) -> Outcomes:
+        """The objects at a threshold and a confidence key."""
+        objects = evaluation.objects
+        table = evaluation.matches_at(iou).table
+        for name in ("area", "crowd"):
+            table = table.append_column(name, objects.column(name))
+        side = coded(table.column("side"))
+        found = cls(
+            table=table,
+            outcome=_indices(coded(table.column("outcome"))),
+            is_truth=_indices(side, ("ground_truth",)) == 0,
+            score=np.nan_to_num(numbers(table.column("confidence")), nan=1.0),
+            partner=rows_of(table.column("object").to_numpy(), table.column("partner").fill_null(-1).to_numpy()),
+        )
+        return found if confidence is None else found._at(evaluation, iou, confidence)
+
+    def _at(self, evaluation: Evaluation, iou: float, confidence: float) -> Outcomes:
+        """The same at a confidence key: predictions below it take no part."""
+        import pyarrow as pa
+
+        keys = evaluation.results.grid.keys
+        takes_part = self.is_truth | (self.score >= keys[nearest_key(keys, confidence)])
+        settings = evaluation.manifest.settings
+        if settings.matching == "coco":
+            # Predictions of lower confidence choose later, so a key only leaves matches out.
+            partner = np.where(takes_part & np.append(takes_part, False)[self.partner], self.partner, -1)
+            overlap = np.where(partner < 0, np.nan, numbers(self.table.column("overlap")))
+        else:
+            partner, overlap = self._matched(evaluation, iou, takes_part)
+        is_ignored = self.outcome == OUTCOMES.index(IGNORED)
+        outcome = np.where(self.is_truth, OUTCOMES.index(FN), OUTCOMES.index(FP))
+        outcome[partner >= 0] = OUTCOMES.index(TP)
+        outcome[is_ignored] = OUTCOMES.index(IGNORED)
+        outcome[~takes_part] = -1
+        reason = self._reasons(partner, takes_part)
+        # What was matched and is not any more sees what it was matched with.
+        was, number = self.partner, self.table.column("object").to_numpy()
+        lost = (partner < 0) & (was >= 0)
+        nearest = np.where(lost, number[was], self.table.column("nearest").fill_null(-1).to_numpy())
+        nearest_overlap = np.where(
+            lost, numbers(self.table.column("overlap")), numbers(self.table.column("nearest_overlap"))
+        )
+        columns = {
+            "outcome": pa.array(np.array([*OUTCOMES, None], object)[outcome], pa.string()),
+            "partner": pa.array(number[partner], mask=partner < 0) if len(number) else pa.array(partner),
+            "overlap": pa.array(overlap, mask=np.isnan(overlap)),
+            "reason": pa.array(reason, pa.string()),
+            "nearest": pa.array(nearest, mask=nearest < 0),
+            "nearest_overlap": pa.array(nearest_overlap, mask=np.isnan(nearest_overlap)),
+        }
+        table = self.table
+        for name, column in columns.items():
+            table = table.set_column(table.column_names.index(name), name, column)
+        return Outcomes(table=table, outcome=outcome, is_truth=self.is_truth, score=self.score, partner=partner)
+
+    def _matched(self, evaluation: Evaluation, iou: float, takes_part: Bools) -> tuple[Ints, Floats]:
+        """Partner of each object, and its overlap, among those that take part."""
+        import pyarrow.compute as pc
+
+        pairs, number = evaluation.pairs, self.table.column("object").to_numpy()
+        overlap = pairs.column("overlap").to_numpy()
+        first, second = (rows_of(number, pairs.column(name).to_numpy()) for name in ("ground_truth", "prediction"))
+        possible = pairs.column("same_feature").to_numpy() & (overlap > iou) & takes_part[second]
+        if evaluation.manifest.settings.include_subclasses:
+            nested = coded(pc.binary_join(self.table.column("nested"), "\n")).codes
+            is_answer = _indices(coded(self.table.column("kind")), ("answer", "text")) >= 0
+            possible &= (nested[first] == nested[second]) | is_answer[first]
+        at = np.flatnonzero(possible)
+        at = at[greedy(first[at], second[at], overlap[at])]
+        partner, shared = np.full(len(number), -1), np.full(len(number), np.nan)
+        for one, other in ((first, second), (second, first)):
+            partner[one[at]], shared[one[at]] = other[at], overlap[at]
+        return partner, shared
+
+    def _reasons(self, partner: Ints, takes_part: Bools) -> np.ndarray[tuple[int], np.dtype[np.object_]]:
+        """Why each object has no partner: as among all predictions, unless it had one there."""
+        known = coded(self.table.column("reason"))
+        reason = np.array([*known.values, None], object)[known.codes]
+        reason[partner >= 0] = None
+        lost = (partner < 0) & (self.partner >= 0)
+        reason[lost] = np.where(self.is_truth[lost], "prediction taken", "duplicate")
+        reason[lost & self.is_truth & ~np.append(takes_part, False)[self.partner]] = LOW_CONFIDENCE
+        return reason
+
+
+def _indices(column: Coded, values: tuple[str, ...] = OUTCOMES) -> Ints:
+    """Index of each text among some; -1 for others."""
+    known = [values.index(value) if value in values else -1 for value in column.values]
+    return np.array([*known, -1], np.int64)[column.codes]
