@@ -129,9 +129,7 @@ def diff(
         [Part(name=features[one], members=keep, feature=one) for one in used.tolist()],
         [Part(name=name, members=keep & population.members(one, None), feature=code) for name, one in known.items()],
     ]
-    (overall,), by_feature, by_slice = (
-        figures(parts, counts[0], counts[1], lines, resamples=resamples, seed=seed) for parts in tables
-    )
+    (overall,), by_feature, by_slice = figures(tables, counts[0], counts[1], lines, resamples=resamples, seed=seed)
     settings = evaluations[1].manifest.settings
     rule = match_rule(threshold, settings.matching)
     return Diff(

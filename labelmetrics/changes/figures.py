@@ -81,14 +81,14 @@ class Figures:
     ground_truths : int
         Ground truths that count.
     counts : dict of str to int
-        Number of objects of each status: ``broken``, ``new``, ``fixed``, ``gone``, ``still missed``, ``still false``
+        Number of objects of each status: ``broken``, ``new FP``, ``fixed``, ``gone FP``, ``still missed``, ``still FP``
         and ``still right``.
     precision, recall, f1 : Change
         From summed counts.
 
     Examples
     --------
-    >>> counts = dict.fromkeys(STATUSES, 0) | {"fixed": 5, "broken": 2, "new": 1}
+    >>> counts = dict.fromkeys(STATUSES, 0) | {"fixed": 5, "broken": 2, "new FP": 1}
     >>> none = Change(before=None, after=None)
     >>> one = Figures(
     ...     name="cat", data_rows=9, ground_truths=20, counts=counts, precision=none, recall=none, f1=none
@@ -113,7 +113,7 @@ class Figures:
     @property
     def net_false(self) -> int:
         """False positives more than before."""
-        return self.counts["new"] - self.counts["gone"]
+        return self.counts["new FP"] - self.counts["gone FP"]
 
     @property
     def changed(self) -> int:
@@ -194,13 +194,13 @@ class _Question:
 
 
 def figures(
-    parts: Sequence[Part], before: Counted, after: Counted, lines: Lines, *, resamples: int, seed: int
-) -> list[Figures]:
-    """The rows of one table.
+    tables: Sequence[Sequence[Part]], before: Counted, after: Counted, lines: Lines, *, resamples: int, seed: int
+) -> list[list[Figures]]:
+    """The rows of tables.
 
     Parameters
     ----------
-    parts : sequence of Part
+    tables : sequence of sequence of Part
         What they are about.
     before, after : Counted
         Counts of the two evaluations.
@@ -209,57 +209,67 @@ def figures(
     resamples, seed : int
         Of the bootstrap.
     """
+    parts = [part for table in tables for part in table]
     sides = [[side.measured(part.holds(side.row, side.feature)) for side in (after, before)] for part in parts]
-    drawn = _resampled(parts, sides, resamples, seed)
-    changes = {metric: _changes(sides, metric, drawn[metric]) for metric in RATIOS}
-    found = []
-    for index, part in enumerate(parts):
-        own = part.holds(lines.row, lines.feature)
-        counts = np.bincount(lines.status[own], minlength=len(STATUSES)).tolist()
+    drawn = _drawn(parts, sides, resamples, seed)
+    found, start = [], 0
+    for table in tables:
+        stop = start + len(table)
+        changes = {metric: _changes(sides[start:stop], metric, drawn[metric][start:stop]) for metric in RATIOS}
         found.append(
-            Figures(
-                name=part.name,
-                data_rows=int(np.count_nonzero(part.members)),
-                ground_truths=sides[index][0].support,
-                counts=dict(zip(STATUSES, counts, strict=True)),
-                **{metric: changes[metric][index] for metric in RATIOS},
-            )
+            [
+                Figures(
+                    name=part.name,
+                    data_rows=int(np.count_nonzero(part.members)),
+                    ground_truths=sides[start + index][0].support,
+                    counts=_counts(lines, part),
+                    **{metric: changes[metric][index] for metric in RATIOS},
+                )
+                for index, part in enumerate(table)
+            ]
         )
+        start = stop
     return found
 
 
-def _resampled(
+def _counts(lines: Lines, part: Part) -> dict[Status, int]:
+    own = part.holds(lines.row, lines.feature)
+    return dict(zip(STATUSES, np.bincount(lines.status[own], minlength=len(STATUSES)).tolist(), strict=True))
+
+
+def _drawn(
     parts: Sequence[Part], sides: Sequence[Sequence[Measured]], resamples: int, seed: int
-) -> dict[str, dict[int, Floats]]:
-    """Changes of each metric in resamples, by the index of the part; where all is as it was, nothing is drawn."""
-    asked: list[_Question] = []
-    places: list[tuple[str, int]] = []
-    for index, (part, (new, old)) in enumerate(zip(parts, sides, strict=True)):
-        if np.array_equal(new.row, old.row) and np.array_equal(new.columns, old.columns):
-            continue
+) -> dict[str, list[Floats | None]]:
+    """Changes of each metric in resamples, part by part; ``None`` where all is as it was."""
+    changed = [
+        index
+        for index, (new, old) in enumerate(sides)
+        if not (np.array_equal(new.row, old.row) and np.array_equal(new.columns, old.columns))
+    ]
+    asked = [
+        _Question(members=parts[index].members, sides=[replace(one, of_sums=OF_COUNTS[metric]) for one in sides[index]])
+        for index in changed
+        for metric in RATIOS
+    ]
+    found: dict[str, list[Floats | None]] = {metric: [None] * len(parts) for metric in RATIOS}
+    values = iter(resampled(asked, resamples=resamples, seed=seed))
+    for index in changed:
         for metric in RATIOS:
-            both = [replace(one, of_sums=OF_COUNTS[metric]) for one in (new, old)]
-            asked.append(_Question(members=part.members, sides=both))
-            places.append((metric, index))
-    found: dict[str, dict[int, Floats]] = {metric: {} for metric in RATIOS}
-    for (metric, index), values in zip(places, resampled(asked, resamples=resamples, seed=seed), strict=True):
-        found[metric][index] = values[~np.isnan(values)]
+            found[metric][index] = next(values)
     return found
 
 
-def _changes(sides: Sequence[Sequence[Measured]], metric: str, drawn: dict[int, Floats]) -> list[Change]:
-    p = np.ones(len(sides))
-    for index, values in drawn.items():
-        p[index] = no_change(values)
-    adjusted, _ = holm(p, np.full(len(sides), RATE))
+def _changes(sides: Sequence[Sequence[Measured]], metric: str, drawn: Sequence[Floats | None]) -> list[Change]:
+    p = [1.0 if values is None else no_change(values[~np.isnan(values)]) for values in drawn]
+    adjusted, _ = holm(np.array(p), np.full(len(p), RATE))
     found = []
-    for index, (new, old) in enumerate(sides):
-        before, after = (replace(one, of_sums=OF_COUNTS[metric]).value for one in (old, new))
+    for (new, old), values, one in zip(sides, drawn, adjusted.tolist(), strict=True):
+        before, after = (replace(side, of_sums=OF_COUNTS[metric]).value for side in (old, new))
         if before is None or after is None:
             found.append(Change(before=before, after=after))
             continue
-        interval = percentile_interval(drawn[index], LEVEL) if index in drawn else (0.0, 0.0)
-        found.append(Change(before=before, after=after, interval=interval, p=float(adjusted[index])))
+        interval = (0.0, 0.0) if values is None else percentile_interval(values, LEVEL)
+        found.append(Change(before=before, after=after, interval=interval, p=one))
     return found
 
 

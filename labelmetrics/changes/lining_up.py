@@ -21,10 +21,10 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
-Status = Literal["broken", "new", "fixed", "gone", "still missed", "still false", "still right"]
-WORSE: tuple[Status, ...] = ("broken", "new")
-BETTER: tuple[Status, ...] = ("fixed", "gone")
-STILL_WRONG: tuple[Status, ...] = ("still missed", "still false")
+Status = Literal["broken", "new FP", "fixed", "gone FP", "still missed", "still FP", "still right"]
+WORSE: tuple[Status, ...] = ("broken", "new FP")
+BETTER: tuple[Status, ...] = ("fixed", "gone FP")
+STILL_WRONG: tuple[Status, ...] = ("still missed", "still FP")
 STATUSES: tuple[Status, ...] = (*WORSE, *BETTER, *STILL_WRONG, "still right")
 """What became of an object from one evaluation to the next."""
 
@@ -78,7 +78,7 @@ class Lines:
         gone, new = alone
         old = np.concatenate([truths[0][counts], falses[0], gone, np.full(len(new), -1)])
         now = np.concatenate([truths[1][counts], falses[1], np.full(len(gone), -1), new])
-        kinds = [STATUSES.index(name) for name in ("still false", "gone", "new")]
+        kinds = [STATUSES.index(name) for name in ("still FP", "gone FP", "new FP")]
         status = np.concatenate([names[counts], np.repeat(kinds, [len(falses[0]), len(gone), len(new)])])
         columns = [[coded(side.table.column(name)) for side in sides] for name in ("data_row", "feature", "place")]
         places = sorted({value for column in columns[2] for value in column.values})
@@ -169,6 +169,10 @@ def same_false_positives(
     """
     at = [np.flatnonzero(side.outcome == OUTCOMES.index(FP)) for side in (before, after)]
     sides = [_comparable(_columns(side.table, rows)) for side, rows in zip((before, after), at, strict=True)]
+    # What is the same in both comes first, also where nothing overlaps with itself, as an empty shape.
+    same = _equal(*sides)
+    rest = [np.setdiff1d(np.arange(len(side)), one) for side, one in zip(sides, same, strict=True)]
+    sides = [side.take(one) for side, one in zip(sides, rest, strict=True)]
     comparison = compare(
         *sides,
         grid=Grid((iou,)),
@@ -184,7 +188,28 @@ def same_false_positives(
     partner = comparison.outcomes[0].partner[0]
     found = np.flatnonzero(partner >= 0)
     batch = comparison.batch
-    return at[0][batch.ground_truth.position[found]], at[1][batch.prediction.position[partner[found]]]
+    near = batch.ground_truth.position[found], batch.prediction.position[partner[found]]
+    first, second = (
+        one[np.concatenate([equal, left[other]])] for one, equal, left, other in zip(at, same, rest, near, strict=True)
+    )
+    return first, second
+
+
+def _equal(first: Columns, second: Columns) -> tuple[Ints, Ints]:
+    """Pairs of annotations that differ in nothing but their confidence, one to one, the most confident first."""
+    n = len(first)
+    both = Columns.concat([first, second])
+    unscored = replace(both, confidence=np.full(len(both), np.nan))
+    code = np.unique(fingerprints(unscored), axis=1, return_inverse=True)[1].reshape(-1)
+    is_second = np.arange(len(both)) >= n
+    order = np.lexsort((-np.nan_to_num(both.confidence, nan=1.0), code, is_second))
+    # How many equal ones of its side stand before each.
+    start = np.flatnonzero(np.diff(code[order] * 2 + is_second[order], prepend=-1))
+    nth = np.empty(len(both), np.int64)
+    nth[order] = np.arange(len(both)) - np.repeat(start, np.diff(start, append=len(both)))
+    key = code * (nth.max(initial=0) + 1) + nth
+    _, one, other = np.intersect1d(key[:n], key[n:], assume_unique=True, return_indices=True)
+    return one, other
 
 
 def _columns(table: pa.Table, rows: Ints) -> Columns:

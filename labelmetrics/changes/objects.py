@@ -68,7 +68,7 @@ class Changes(Frame):
     ...     return [lm.Label(data=lm.ImageData(uid="a"), annotations=boxes)]
     >>> before, after = (lm.evaluate(label(1, 1), label(*scores)) for scores in ((0.9, 0.7), (0.8, None, 0.6)))
     >>> [(row["status"], row["weight"], row["why"]) for row in lm.diff(before, after).objects]
-    [('broken', 0.7, 'no prediction overlaps with it'), ('new', 0.6, 'no ground truth overlaps with it')]
+    [('broken', 0.7, 'no prediction overlaps with it'), ('new FP', 0.6, 'no ground truth overlaps with it')]
     """
 
     hidden = ("side", "weight", "reason", "object_before", "object_after", *DRAWN)

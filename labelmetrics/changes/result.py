@@ -20,6 +20,9 @@ OBJECTS = ("status", "data_row", "place", "feature", "confidence_before", "confi
 LIMIT = 10
 """Objects of each section, and features and slices, that are shown unless told."""
 
+MARKED = "chance is ruled out: 5%, corrected for the rows of the table"
+"""What a star behind a change means."""
+
 Table = tuple[str, list[str], list[list[Any]]]
 """Title, headings and rows."""
 
@@ -72,7 +75,7 @@ class Diff:
         n = one.counts
         return (
             f"{n['fixed']:,} fixed, {n['broken']:,} broken (net {signed(one.net)}); "
-            f"false positives: {n['gone']:,} gone, {n['new']:,} new (net {signed(one.net_false)})"
+            f"false positives: {n['gone FP']:,} gone, {n['new FP']:,} new (net {signed(one.net_false)})"
         )
 
     @property
@@ -81,7 +84,7 @@ class Diff:
         n = self.overall.counts
         return (
             f"{n['still right']:,} still right, {n['still missed']:,} still missed, "
-            f"{counted(n['still false'], 'false positive')} in both"
+            f"{counted(n['still FP'], 'false positive')} in both"
         )
 
     @property
@@ -90,6 +93,12 @@ class Diff:
         at = "" if self.confidence is None else f", confidence >= {self.confidence:g}"
         rows = counted(self.overall.data_rows, "data row")
         return f"diff: {self.before} -> {self.after}, {rows}, {self.match}{at}"
+
+    @property
+    def is_marked(self) -> bool:
+        """Whether chance is ruled out anywhere."""
+        figures = (self.overall, *self.features, *self.slices)
+        return any(getattr(one, metric).is_clear for one in figures for metric in METRICS)
 
     def tables(self, limit: int | None = LIMIT) -> list[Table]:
         """Everything as tables for people, each with a title.
@@ -164,12 +173,12 @@ def _metrics(overall: Figures) -> Table:
 
 
 def _figures(title: str, shown: list[Figures], changed: int, known: int) -> Table:
-    names = [title, "GT", "fixed", "broken", "gone", "new", "F1 before", "F1 after", "change", "95% interval"]
+    names = [title, "GT", "fixed", "broken", "gone FP", "new FP", "F1 before", "F1 after", "change", "95% interval"]
     rows = [
         [
             one.name,
             one.ground_truths,
-            *(one.counts[name] for name in ("fixed", "broken", "gone", "new")),
+            *(one.counts[name] for name in ("fixed", "broken", "gone FP", "new FP")),
             one.f1.before,
             one.f1.after,
             told_change(one.f1),

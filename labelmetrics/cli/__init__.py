@@ -27,6 +27,7 @@ COMMANDS = (
     "explain",
     "suspects",
     "gate",
+    "diff",
     "schema",
     "serve",
     "push",
