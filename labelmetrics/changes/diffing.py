@@ -11,9 +11,9 @@ import numpy as np
 from labelmetrics.changes.figures import Counted, Part, figures
 from labelmetrics.changes.lining_up import Lines, same_false_positives, same_truths
 from labelmetrics.changes.objects import changes
-from labelmetrics.changes.outcomes import Outcomes
 from labelmetrics.changes.result import Diff
 from labelmetrics.comparing.likeness import check_comparable
+from labelmetrics.comparing.outcomes import Outcomes
 from labelmetrics.comparing.population import Population
 from labelmetrics.comparing.sides import Side
 from labelmetrics.errors import SettingError

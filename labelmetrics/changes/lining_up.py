@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from labelmetrics.changes.outcomes import FP, IGNORED, OUTCOMES, TP, Outcomes
+from labelmetrics.comparing.outcomes import FP, IGNORED, OUTCOMES, TP, Outcomes
 from labelmetrics.errors import SettingError
 from labelmetrics.formats.manifest import Settings
 from labelmetrics.formats.restored import coded, restored_columns

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from labelmetrics.changes.lining_up import BETTER, STATUSES, STILL_WRONG, WORSE, Lines, Status
-from labelmetrics.changes.outcomes import Outcomes
+from labelmetrics.comparing.outcomes import Outcomes
 from labelmetrics.explanation import told
 from labelmetrics.formats.listing import write_listing
 from labelmetrics.formats.restored import numbers

@@ -68,20 +68,10 @@ class Outcomes:
         import pyarrow as pa
 
         keys = evaluation.results.grid.keys
-        takes_part = self.is_truth | (self.score >= keys[nearest_key(keys, confidence)])
-        settings = evaluation.manifest.settings
-        if settings.matching == "coco":
-            # Predictions of lower confidence choose later, so a key only leaves matches out.
-            partner = np.where(takes_part & np.append(takes_part, False)[self.partner], self.partner, -1)
-            overlap = np.where(partner < 0, np.nan, numbers(self.table.column("overlap")))
-        else:
-            partner, overlap = self._matched(evaluation, iou, takes_part)
-        is_ignored = self.outcome == OUTCOMES.index(IGNORED)
-        outcome = np.where(self.is_truth, OUTCOMES.index(FN), OUTCOMES.index(FP))
-        outcome[partner >= 0] = OUTCOMES.index(TP)
-        outcome[is_ignored] = OUTCOMES.index(IGNORED)
-        outcome[~takes_part] = -1
-        reason = self._reasons(partner, takes_part)
+        takes_part = self.takes_part(keys[nearest_key(keys, confidence)])
+        partner, overlap = Rivals.of(evaluation, self, iou).matched(takes_part)
+        outcome = self.outcomes(partner, takes_part)
+        reason = self.reasons(partner, takes_part)
         # What was matched and is not any more sees what it was matched with.
         was, number = self.partner, self.table.column("object").to_numpy()
         lost = (partner < 0) & (was >= 0)
@@ -102,26 +92,19 @@ class Outcomes:
             table = table.set_column(table.column_names.index(name), name, column)
         return Outcomes(table=table, outcome=outcome, is_truth=self.is_truth, score=self.score, partner=partner)
 
-    def _matched(self, evaluation: Evaluation, iou: float, takes_part: Bools) -> tuple[Ints, Floats]:
-        """Partner of each object, and its overlap, among those that take part."""
-        import pyarrow.compute as pc
+    def takes_part(self, confidence: float) -> Bools:
+        """Whether each object takes part where predictions need a confidence."""
+        return self.is_truth | (self.score >= confidence)
 
-        pairs, number = evaluation.pairs, self.table.column("object").to_numpy()
-        overlap = pairs.column("overlap").to_numpy()
-        first, second = (rows_of(number, pairs.column(name).to_numpy()) for name in ("ground_truth", "prediction"))
-        possible = pairs.column("same_feature").to_numpy() & (overlap > iou) & takes_part[second]
-        if evaluation.manifest.settings.include_subclasses:
-            nested = coded(pc.binary_join(self.table.column("nested"), "\n")).codes
-            is_answer = _indices(coded(self.table.column("kind")), ("answer", "text")) >= 0
-            possible &= (nested[first] == nested[second]) | is_answer[first]
-        at = np.flatnonzero(possible)
-        at = at[greedy(first[at], second[at], overlap[at])]
-        partner, shared = np.full(len(number), -1), np.full(len(number), np.nan)
-        for one, other in ((first, second), (second, first)):
-            partner[one[at]], shared[one[at]] = other[at], overlap[at]
-        return partner, shared
+    def outcomes(self, partner: Ints, takes_part: Bools) -> Ints:
+        """Outcome of each object, given what it is matched with."""
+        outcome = np.where(self.is_truth, OUTCOMES.index(FN), OUTCOMES.index(FP))
+        outcome[partner >= 0] = OUTCOMES.index(TP)
+        outcome[self.outcome == OUTCOMES.index(IGNORED)] = OUTCOMES.index(IGNORED)
+        outcome[~takes_part] = -1
+        return outcome
 
-    def _reasons(self, partner: Ints, takes_part: Bools) -> np.ndarray[tuple[int], np.dtype[np.object_]]:
+    def reasons(self, partner: Ints, takes_part: Bools) -> np.ndarray[tuple[int], np.dtype[np.object_]]:
         """Why each object has no partner: as among all predictions, unless it had one there."""
         known = coded(self.table.column("reason"))
         reason = np.array([*known.values, None], object)[known.codes]
@@ -130,6 +113,62 @@ class Outcomes:
         reason[lost] = np.where(self.is_truth[lost], "prediction taken", "duplicate")
         reason[lost & self.is_truth & ~np.append(takes_part, False)[self.partner]] = LOW_CONFIDENCE
         return reason
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Rivals:
+    """The pairs of an evaluation that may be matches at a threshold, to match some of its objects anew.
+
+    Parameters
+    ----------
+    all : Outcomes
+        The objects with all predictions.
+    first, second : ndarray of int64, shape (n_pairs,)
+        Rows of the ground truth and the prediction.
+    overlap : ndarray of float64, shape (n_pairs,)
+        Overlap of each pair.
+    in_turns : bool
+        Whether predictions choose in falling confidence, as COCO's do.
+    """
+
+    all: Outcomes
+    first: Ints
+    second: Ints
+    overlap: Floats
+    in_turns: bool
+
+    @classmethod
+    def of(cls, evaluation: Evaluation, found: Outcomes, iou: float) -> Rivals:
+        """The pairs above a threshold; ``found`` are the objects at the same one."""
+        import pyarrow.compute as pc
+
+        pairs, number = evaluation.pairs, found.table.column("object").to_numpy()
+        overlap = pairs.column("overlap").to_numpy()
+        settings = evaluation.manifest.settings
+        first, second = (rows_of(number, pairs.column(name).to_numpy()) for name in ("ground_truth", "prediction"))
+        possible = pairs.column("same_feature").to_numpy() & (overlap > iou)
+        if settings.include_subclasses:
+            nested = coded(pc.binary_join(found.table.column("nested"), "\n")).codes
+            is_answer = _indices(coded(found.table.column("kind")), ("answer", "text")) >= 0
+            possible &= (nested[first] == nested[second]) | is_answer[first]
+        in_turns = settings.matching == "coco"
+        return cls(
+            all=found, first=first[possible], second=second[possible], overlap=overlap[possible], in_turns=in_turns
+        )
+
+    def matched(self, takes_part: Bools) -> tuple[Ints, Floats]:
+        """Partner of each object (-1 for none) and its overlap, among those that take part."""
+        before = self.all.partner
+        if self.in_turns:
+            # Predictions of lower confidence choose later, so leaving them out only leaves matches out.
+            partner = np.where(takes_part & np.append(takes_part, False)[before], before, -1)
+            return partner, np.where(partner < 0, np.nan, numbers(self.all.table.column("overlap")))
+        at = np.flatnonzero(takes_part[self.second])
+        at = at[greedy(self.first[at], self.second[at], self.overlap[at])]
+        partner, shared = np.full(len(before), -1), np.full(len(before), np.nan)
+        for one, other in ((self.first, self.second), (self.second, self.first)):
+            partner[one[at]], shared[one[at]] = other[at], self.overlap[at]
+        return partner, shared
 
 
 def _indices(column: Coded, values: tuple[str, ...] = OUTCOMES) -> Ints:
