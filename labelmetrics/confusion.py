@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from labelmetrics.errors import SettingError
+from labelmetrics.formats.restored import coded
 from labelmetrics.frame import html_table, need_pandas, plain_table
-from labelmetrics.kernels.batch import Ints
+from labelmetrics.kernels.batch import Bools, Floats, Ints
 from labelmetrics.kernels.comparison import FLOOR_ACROSS
 from labelmetrics.kernels.matching import greedy
+from labelmetrics.matches import rows_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -60,6 +62,89 @@ class ConfusionTable:
         )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ClassPairs:
+    """Objects and the pairs of them that may be matches whatever their class; answers take no part.
+
+    Parameters
+    ----------
+    features : list of str
+        Classes, sorted, and the background.
+    place : ndarray of int64, shape (n,)
+        Class of each object; -1 for answers.
+    is_truth : ndarray of bool, shape (n,)
+        Whether each is a ground truth.
+    truth, guess : ndarray of int64, shape (n_pairs,)
+        Rows of the ground truth and the prediction of each pair.
+    overlap : ndarray of float64, shape (n_pairs,)
+        Overlap of each pair.
+    """
+
+    features: list[str]
+    place: Ints
+    is_truth: Bools
+    truth: Ints
+    guess: Ints
+    overlap: Floats
+
+    @classmethod
+    def of(cls, objects: pa.Table, pairs: pa.Table, threshold: float) -> ClassPairs:
+        """The pairs above a threshold.
+
+        Raises
+        ------
+        SettingError
+            The threshold is below 0.1, where pairs of unlike features are not kept.
+        """
+        if threshold < FLOOR_ACROSS:
+            raise SettingError(f"a class by class table needs an iou of at least {FLOOR_ACROSS:g}, got {threshold:g}")
+        kind, feature, side = (coded(objects.column(name)) for name in ("kind", "feature", "side"))
+        is_object = np.array([one not in ("answer", "text") for one in kind.values], bool)[kind.codes]
+        used = np.unique(feature.codes[is_object]).tolist()
+        order = sorted(used, key=feature.values.__getitem__)
+        position = np.full(len(feature.values), -1)
+        position[order] = np.arange(len(order))
+        number, overlap = objects.column("object").to_numpy(), pairs.column("overlap").to_numpy()
+        truth, guess = (rows_of(number, pairs.column(name).to_numpy()) for name in ("ground_truth", "prediction"))
+        kept = (overlap > threshold) & is_object[truth] & is_object[guess]
+        return cls(
+            features=[*(feature.values[code] for code in order), BACKGROUND],
+            place=np.where(is_object, position[feature.codes], -1),
+            is_truth=np.array([one == "ground_truth" for one in side.values], bool)[side.codes],
+            truth=truth[kept],
+            guess=guess[kept],
+            overlap=overlap[kept],
+        )
+
+    def matched(self, takes_part: Bools | None = None) -> tuple[Ints, Ints]:
+        """Match objects regardless of their class, highest overlap first.
+
+        Parameters
+        ----------
+        takes_part : ndarray of bool, shape (n,), optional
+            Which objects take part; all unless given.
+
+        Returns
+        -------
+        partner : ndarray of int64, shape (n,)
+            Row of the prediction that each ground truth is matched with; -1 for none, and for predictions.
+        cell : ndarray of int64, shape (n,)
+            Class of the ground truth times the number of classes plus that of the prediction: of each ground truth,
+            and of each prediction that has none; -1 for whatever does not count.
+        """
+        n = len(self.features)
+        counts = self.place >= 0 if takes_part is None else (self.place >= 0) & takes_part
+        at = np.flatnonzero(counts[self.truth] & counts[self.guess])
+        at = at[greedy(self.truth[at], self.guess[at], self.overlap[at])]
+        partner = np.full(len(self.place), -1)
+        partner[self.truth[at]] = self.guess[at]
+        guessed = np.append(self.place, n - 1)[partner]
+        cell = np.where(self.is_truth, self.place * n + guessed, (n - 1) * n + self.place)
+        cell[~counts] = -1
+        cell[self.guess[at]] = -1
+        return partner, cell
+
+
 def confusion_table(objects: pa.Table, pairs: pa.Table, threshold: float) -> ConfusionTable:
     """Match objects regardless of their class, highest overlap first, and count classes; answers take no part.
 
@@ -68,41 +153,7 @@ def confusion_table(objects: pa.Table, pairs: pa.Table, threshold: float) -> Con
     SettingError
         The threshold is below 0.1, where pairs of unlike features are not kept.
     """
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    if threshold < FLOOR_ACROSS:
-        raise SettingError(f"a class by class table needs an iou of at least {FLOOR_ACROSS:g}, got {threshold:g}")
-    is_object = ~pc.is_in(objects.column("kind").cast(pa.string()), pa.array(["answer", "text"])).to_numpy()
-    feature = objects.column("feature").combine_chunks().cast(pa.string()).dictionary_encode()
-    names = feature.dictionary.to_pylist()
-    codes = feature.indices.to_numpy()
-    used = np.zeros(len(names), bool)
-    used[codes[is_object]] = True
-    order = sorted(np.flatnonzero(used).tolist(), key=names.__getitem__)
-    position = np.full(len(names), -1)
-    position[order] = np.arange(len(order))
-    first_object = objects.column("object").to_numpy()
-    locate = {value: index for index, value in enumerate(first_object.tolist())}
-    overlap = pairs.column("overlap").to_numpy()
-    kept = pairs.filter(overlap > threshold)
-    truth, guess = (
-        np.array([locate[value] for value in kept.column(name).to_pylist()], np.int64)
-        for name in ("ground_truth", "prediction")
-    )
-    both = is_object[truth] & is_object[guess]
-    truth, guess, overlap = truth[both], guess[both], overlap[overlap > threshold][both]
-    matched = greedy(truth, guess, overlap)
-    n = len(order) + 1
-    counts = np.zeros((n, n), np.int64)
-    np.add.at(counts, (position[codes[truth[matched]]], position[codes[guess[matched]]]), 1)
-    is_truth = pc.equal(objects.column("side").cast(pa.string()), "ground_truth").to_numpy()
-    for side, chosen in ((True, truth[matched]), (False, guess[matched])):
-        lonely = is_object & (is_truth == side)
-        lonely[chosen] = False
-        alone = np.bincount(position[codes[lonely]], minlength=n)[:n]
-        if side:
-            counts[:, -1] += alone
-        else:
-            counts[-1, :] += alone
-    return ConfusionTable([*(names[code] for code in order), BACKGROUND], counts, threshold)
+    found = ClassPairs.of(objects, pairs, threshold)
+    n = len(found.features)
+    _, cell = found.matched()
+    return ConfusionTable(found.features, np.bincount(cell[cell >= 0], minlength=n * n).reshape(n, n), threshold)
