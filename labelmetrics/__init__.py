@@ -60,6 +60,7 @@ _HOME = {
         "subclass_miou_metric",
     ),
     "labelmetrics.ranged": ("RangedEvaluation", "evaluate_files"),
+    "labelmetrics.reporting.report": ("HtmlReport", "report"),
     "labelmetrics.rollup": ("Rollup", "aggregate"),
     "labelmetrics.runs.client": ("Client",),
     "labelmetrics.runs.job": ("ImportJob", "UploadResult"),

@@ -85,6 +85,10 @@ from labelmetrics.metrics import (
     subclass_miou_metric as subclass_miou_metric,
 )
 from labelmetrics.ranged import RangedEvaluation as RangedEvaluation, evaluate_files as evaluate_files
+from labelmetrics.reporting.report import (
+    HtmlReport as HtmlReport,
+    report as report,
+)
 from labelmetrics.rollup import (
     Rollup as Rollup,
     aggregate as aggregate,

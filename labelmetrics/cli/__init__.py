@@ -28,6 +28,7 @@ COMMANDS = (
     "suspects",
     "gate",
     "diff",
+    "report",
     "schema",
     "serve",
     "push",

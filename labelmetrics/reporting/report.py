@@ -1,0 +1,192 @@
+"""``report``: an evaluation as one HTML file."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from html import escape
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from labelmetrics.comparing.likeness import check_comparable
+from labelmetrics.comparing.sides import Side
+from labelmetrics.errors import SettingError
+from labelmetrics.evaluation import Evaluation, load
+from labelmetrics.formats.output import write_chunks
+from labelmetrics.kernels.thresholds import match_rule
+from labelmetrics.reporting.figures import best_level, figures
+from labelmetrics.reporting.gallery import LETTERS, gallery
+from labelmetrics.reporting.levels import Levels, positions
+from labelmetrics.reporting.matrix import matrix
+from labelmetrics.reporting.page import page
+from labelmetrics.reporting.pictures import Pictures
+from labelmetrics.words import counted
+
+__all__ = ["HtmlReport", "report"]
+
+SAMPLED = 20_000
+"""Most data rows of a report: of more, so many are drawn at random."""
+REMEDY = "labelmetrics evaluate GROUND_TRUTHS PREDICTIONS_OF_THE_BASELINE"
+
+
+class HtmlReport:
+    """A page that shows an evaluation; notebooks show it in a frame.
+
+    Parameters
+    ----------
+    html : str
+        The page, which needs nothing else.
+    title : str
+        Its title.
+    """
+
+    def __init__(self, html: str, title: str) -> None:
+        self.html, self.title = html, title
+
+    def save(self, path: str | Path) -> None:
+        """Write the page to a file.
+
+        Raises
+        ------
+        InputError
+            The file cannot be written.
+        """
+        write_chunks(path, [self.html.encode("utf-8", "replace")])
+
+    def __repr__(self) -> str:
+        return f"<HtmlReport {self.title!r}, {len(self.html) / 1e6:.1f} MB>"
+
+    def _repr_html_(self) -> str:
+        return (
+            f'<iframe title="{escape(self.title)}" srcdoc="{escape(self.html)}" sandbox="allow-scripts" '
+            'style="width: 100%; height: 48rem; border: 1px solid #8888; border-radius: 6px"></iframe>'
+        )
+
+
+def report(
+    evaluation: Evaluation | str | Path,
+    *,
+    baseline: Evaluation | str | Path | None = None,
+    images: str | Path | None = None,
+    title: str | None = None,
+    iou: float | None = None,
+    allow_unlike_settings: bool = False,
+    seed: int = 0,
+) -> HtmlReport:
+    """Make a page that explores an evaluation, in one file that opens without a network.
+
+    A slider sets the least confidence of the predictions that count, and all figures follow: precision, recall and F1
+    with intervals, features, class by class, distributions, reasons for errors, the worst data rows and suspected label
+    errors, and the change against a baseline.
+
+    Parameters
+    ----------
+    evaluation : Evaluation or path
+        What was found.
+    baseline : Evaluation or path, optional
+        Another run on the same ground truth, to compare with.
+    images : path, optional
+        Folder of the images of data rows, found by media path or key; small copies of those that are drawn are put into
+        the page.
+    title : str, optional
+        Heading of the page.
+    iou : float, optional
+        One of the thresholds; the lowest unless given.
+    allow_unlike_settings : bool, default False
+        Whether the baseline may have been made with other settings.
+    seed : int, default 0
+        Seed of the intervals, and of the sample where there are more than 20,000 data rows.
+
+    Returns
+    -------
+    HtmlReport
+        The page; ``save`` writes it.
+
+    Raises
+    ------
+    InputError
+        An evaluation cannot be read.
+    SettingError
+        A threshold that was not evaluated, no data rows, another ground truth, or a folder that does not exist.
+    SettingMismatchError
+        The baseline was made with other settings.
+
+    Notes
+    -----
+    Intervals are 95 % percentiles of the bootstrap over data rows, paired where there is a baseline (Efron and
+    Tibshirani, An Introduction to the Bootstrap, 1993).
+
+    Examples
+    --------
+    >>> import labelmetrics as lm
+    >>> box = lm.ObjectAnnotation(name="cat", value=lm.Rectangle.from_xyhw(0, 0, 9, 9))
+    >>> label = lm.Label(data=lm.ImageData(global_key="a"), annotations=[box])
+    >>> report(lm.evaluate([label], [label]), title="Cats").html.count("<h1>Cats</h1>")
+    1
+    """
+    pictures = Pictures(images)
+    run, name = _opened(evaluation)
+    other, other_name = (None, None) if baseline is None else _opened(baseline)
+    threshold = run.manifest.settings.iou[0] if iou is None else iou
+    notes: list[str] = []
+    if other is not None:
+        sides = [Side.of(run, name=name or "the run"), Side.of(other, name=other_name or "the baseline")]
+        notes = check_comparable(*sides, allow_unlike_settings=allow_unlike_settings, remedy=REMEDY)
+    if not run.results.rows:
+        raise SettingError("an evaluation without data rows has nothing to report")
+    run, notes = _sampled(run, notes, seed)
+    said = _said(run, other, pictures, threshold, seed)
+    settings = run.manifest.settings
+    heading = title or name or "Evaluation"
+    said |= {
+        "title": heading,
+        "baseline": None if other is None else other_name or "the baseline",
+        "match": match_rule(threshold, settings.matching),
+        "dataRows": len(run.results.rows),
+        "notes": notes,
+        "settings": {key: _shown(value) for key, value in settings.model_dump().items() if value is not None},
+        "letters": LETTERS,
+    }
+    return HtmlReport(page(heading, said), heading)
+
+
+def _opened(source: Evaluation | str | Path) -> tuple[Evaluation, str | None]:
+    return (source, None) if isinstance(source, Evaluation) else (load(source), Path(source).stem)
+
+
+def _sampled(run: Evaluation, notes: Sequence[str], seed: int) -> tuple[Evaluation, list[str]]:
+    """The evaluation, or a part of it that a page can hold."""
+    rows = run.results.rows
+    if len(rows) <= SAMPLED:
+        return run, list(notes)
+    keep = np.sort(np.random.default_rng(seed).choice(len(rows), SAMPLED, replace=False))
+    note = f"all figures are of {SAMPLED:,} data rows drawn at random from {counted(len(rows), 'data row')}"
+    return run.slice([f"{run.key_kind}:{rows[one]}" for one in keep.tolist()]), [note, *notes]
+
+
+def _said(run: Evaluation, other: Evaluation | None, pictures: Pictures, threshold: float, seed: int) -> dict[str, Any]:
+    both = [run] if other is None else [run, other]
+    confidences = positions(both)
+    features = sorted({feature for one in both for feature in one.results.features})
+    rows = run.results.rows
+    levels, *before = (
+        Levels.of(one, iou=threshold, confidences=confidences, features=features, rows=rows) for one in both
+    )
+    counts = levels.counts()
+    best = best_level(counts)
+    shown = sorted({0, best, int(np.searchsorted(confidences, 0.5)) % len(confidences)})
+    return {
+        "levels": confidences,
+        "best": best,
+        "features": features,
+        "figures": figures(run, levels, before[0] if before else None, iou=threshold, seed=seed),
+        "matrix": matrix(run, levels, confidences, shown, threshold),
+        "gallery": gallery(run, levels, shown, pictures, iou=threshold),
+    }
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, list | tuple):
+        return ", ".join(map(_shown, value))
+    return {True: "yes", False: "no"}.get(value, str(value)) if isinstance(value, bool) else str(value)
