@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
@@ -17,7 +17,11 @@ from labelmetrics.matches import rows_of
 if TYPE_CHECKING:
     import pyarrow as pa
 
-TP, FP, FN, IGNORED = OUTCOMES = ("TP", "FP", "FN", "ignored")
+TP: Final = "TP"
+FP: Final = "FP"
+FN: Final = "FN"
+IGNORED: Final = "ignored"
+OUTCOMES: tuple[str, ...] = (TP, FP, FN, IGNORED)
 LOW_CONFIDENCE = "low confidence"
 """Reason of a ground truth whose match lies below the key."""
 

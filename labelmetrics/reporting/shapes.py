@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     import pyarrow as pa
 
-POINTS = 60
+POINTS = 80
 """Most points of an outline: more cannot be seen at the size at which rows are drawn."""
 CELLS = 64
 """Cells along the longer side of a mask."""
@@ -57,27 +57,34 @@ def _text(number: float) -> str:
 def _vector(geometry: bytes) -> str:
     import shapely
 
-    shape = shapely.from_wkb(geometry)
+    return _outline(shapely.from_wkb(geometry))
+
+
+def _outline(shape: Any) -> str:
+    import shapely
+
     parts = []
     for one in shapely.get_parts([shape]):
         if one.geom_type == "Point":
             x, y = one.x, one.y
             parts.append(f"M{_text(x - DOT)} {_text(y)}H{_text(x + DOT)}M{_text(x)} {_text(y - DOT)}V{_text(y + DOT)}")
-            continue
-        is_closed = one.geom_type == "Polygon"
-        points = shapely.get_coordinates(one.exterior if is_closed else one)
-        keep = np.unique(np.linspace(0, len(points) - 1, min(len(points), POINTS)).round().astype(np.int64))
-        parts.append(_line(points[keep]) + ("Z" if is_closed else ""))
+        elif one.geom_type == "Polygon":
+            parts += [f"{_line(shapely.get_coordinates(ring)[:-1])}Z" for ring in (one.exterior, *one.interiors)]
+        else:
+            parts.append(_line(shapely.get_coordinates(one)))
     return "".join(parts)
 
 
 def _line(points: NDArray[np.float64]) -> str:
+    keep = np.unique(np.linspace(0, len(points) - 1, min(len(points), POINTS)).round().astype(np.int64))
+    points = points[keep]
     return "M" + "L".join(f"{_text(x)} {_text(y)}" for x, y in points.tolist())
 
 
 def _mask(geometry: bytes) -> str:
-    """Stretches of the cells of a coarse grid in which the mask covers most."""
+    """Outline of the cells of a coarse grid in which the mask covers most."""
     import orjson
+    import shapely
     from pycocotools import mask as coco
 
     said: dict[str, Any] = orjson.loads(geometry)
@@ -86,13 +93,10 @@ def _mask(geometry: bytes) -> str:
     step = max(1, -(-max(height, width) // CELLS))
     padded = np.zeros((-(-height // step) * step, -(-width // step) * step), np.float32)
     padded[:height, :width] = pixels
-    cells = padded.reshape(len(padded) // step, step, -1, step).mean(axis=(1, 3)) >= 0.5
-    if not cells.any():  # it is smaller than a cell
-        cells = padded.reshape(len(padded) // step, step, -1, step).any(axis=(1, 3))
+    covered = padded.reshape(len(padded) // step, step, -1, step).mean(axis=(1, 3))
+    cells = covered >= 0.5 if (covered >= 0.5).any() else covered > 0  # it may be smaller than a cell
     edges = np.diff(np.pad(cells, ((0, 0), (1, 1))).astype(np.int8), axis=1)
-    parts = []
-    for (y, start), (_, stop) in zip(np.argwhere(edges > 0).tolist(), np.argwhere(edges < 0).tolist(), strict=True):
-        left, right = start * step, min(stop * step, width)
-        top, bottom = y * step, min((y + 1) * step, height)
-        parts.append(f"M{left} {top}H{right}V{bottom}H{left}Z")
-    return "".join(parts)
+    y, left = np.nonzero(edges > 0)
+    right = np.nonzero(edges < 0)[1]
+    stretches = shapely.box(left * step, y * step, np.minimum(right * step, width), np.minimum((y + 1) * step, height))
+    return _outline(shapely.simplify(shapely.union_all(stretches), step / 2))

@@ -307,7 +307,7 @@ function featureTable() {
     ...ordered(features.map((_, feature) => rowOf(feature))).map((row) => shownColumns.flatMap(([key]) => row[key]))];
   put("features",
     el("div", { class: "tools" }, filter, copyButton(rows)),
-    el("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "Features" }, el("table", {}, el("thead", {}, el("tr", {}, ...heads)), body)));
+    el("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "Table of features" }, el("table", {}, el("thead", {}, el("tr", {}, ...heads)), body)));
 }
 
 function featureRows() {
@@ -346,7 +346,7 @@ function change() {
     el("div", { class: "tools" },
       el("span", { class: "quiet" }, `Against ${data.baseline}, F1 by feature, the largest changes first. The interval of ${plural(sure.length, "feature")} of ${whole(rows.length)} leaves out 0; by chance alone about ${whole(Math.round(0.05 * rows.length))} would.`),
       copyButton(() => [["Feature", "F1 before", "F1 now", "Change", "From", "To", "FP more", "FN more"], ...changeRows().map((row) => [row.name, row.then, row.now, row.change, ...row.interval, row.fp, row.fn])])),
-    el("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "Changes" }, el("table", {},
+    el("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "Table of changes" }, el("table", {},
       el("thead", {}, el("tr", {}, ...["Feature", "F1 before", "F1 now", "Change", "95 % interval", "False positives", "Not found"].map((one) => el("th", { scope: "col" }, one)))),
       el("tbody", {}, ...rows.map((row) => el("tr", { class: row.feature === state.feature ? "chosen" : null },
         el("td", {}, el("button", { type: "button", class: "pick", title: row.name, onclick: () => choose(row.feature) }, row.name)),
@@ -392,7 +392,7 @@ function matrix() {
     if (!value) return el("td", {}, el("span", { class: "range" }, "·"));
     const share = value / (totals.get(row) || 1);
     const colour = row === column ? "--heat" : "--warm";
-    return el("td", { style: `background: rgba(var(${colour}), ${(0.08 + 0.55 * Math.sqrt(share)).toFixed(3)})` },
+    return el("td", { style: `background: rgba(var(${colour}), ${(0.08 + 0.42 * Math.sqrt(share)).toFixed(3)})` },
       el("button", { type: "button", title: `${label(row)} as ${label(column)}`, onclick: () => behind(row, column, value) }, compact(value)));
   };
   const csvRows = () => [["ground truth", ...names], ...names.map((name, row) => [name, ...names.map((_, column) => count(row, column))])];
@@ -400,7 +400,7 @@ function matrix() {
     el("div", { class: "tools" },
       el("span", { class: "quiet" }, `Rows are ground truths, columns what they were predicted as, whatever the class (overlap above the threshold, highest first). Cells open what is behind them.${kept.length < n - 1 ? ` The ${SHOWN_CLASSES} classes that are confused most of ${whole(n - 1)}; choosing a feature shows those nearest to it.` : ""}`),
       copyButton(csvRows)),
-    el("div", { class: "matrix", tabindex: 0, role: "region", "aria-label": "Class by class" }, el("table", {},
+    el("div", { class: "matrix", tabindex: 0, role: "region", "aria-label": "Table of classes" }, el("table", {},
       el("thead", {}, el("tr", {}, el("th", {}, "ground truth ↓ as →"), ...shown.map((column) => el("th", { scope: "col", title: label(column) }, el("span", {}, label(column)))))),
       el("tbody", {}, ...shown.map((row) => el("tr", {}, el("th", { scope: "row", title: label(row) }, label(row)), ...shown.map((column) => td(row, column))))))));
 }
@@ -509,17 +509,50 @@ function choose(feature) {
   suspects();
 }
 
+// What follows the slider: the id of its place, and what draws it. Places that are out of sight are drawn when there is
+// time, or when they come into sight.
+const FOLLOWING = [
+  ["cards", () => put("cards", cards())],
+  ["curves", () => put("curves", precisionRecall(), levels.length > 1 ? overConfidence() : null, levels.length > 1 ? reliability() : null)],
+  ["features", featureRows],
+  ["change", () => { if (figures.before) change(); }],
+  ["matrix", () => { if (data.matrix) matrix(); }],
+  ["spread", () => put("spread", distributions())],
+  ["reasons", () => put("reasons", reasons())],
+  ["worst", worst],
+];
+const waiting = new Set();
+let later;
+
+const isInSight = (id) => {
+  const { top, bottom } = byId(id).parentElement.getBoundingClientRect();
+  return bottom > -50 && top < innerHeight + 50;
+};
+
+function drawWaiting(isWanted) {
+  const wanted = FOLLOWING.filter(([id]) => waiting.has(id) && isWanted(id)); // looked at before anything is changed
+  for (const [id, redraw] of wanted) {
+    waiting.delete(id);
+    redraw();
+  }
+}
+
+function drawLater() {
+  clearTimeout(later);
+  if (!waiting.size) return;
+  later = setTimeout(() => {
+    const [next] = waiting;
+    drawWaiting((id) => id === next);
+    drawLater();
+  }, 60);
+}
+
 function draw() {
   byId("shown").textContent = short(levels[state.level]);
   byId("level").setAttribute("aria-valuetext", short(levels[state.level]));
-  put("cards", cards());
-  put("curves", precisionRecall(), levels.length > 1 ? overConfidence() : null, levels.length > 1 ? reliability() : null);
-  featureRows();
-  if (figures.before) change();
-  if (data.matrix) matrix();
-  put("spread", distributions());
-  put("reasons", reasons());
-  worst();
+  FOLLOWING.forEach(([id]) => waiting.add(id));
+  drawWaiting(isInSight);
+  drawLater();
 }
 
 function settings() {
@@ -552,6 +585,8 @@ function start() {
   settings();
   draw();
   suspects();
+  addEventListener("scroll", () => drawWaiting(isInSight), { passive: true });
+  addEventListener("beforeprint", () => drawWaiting(() => true));
 }
 
 function theme() {
