@@ -31,13 +31,13 @@ def to_markdown(diff: Diff, limit: int | None = LIMIT, longest: int = LONGEST) -
     """
     first, _, false = diff.headline.partition("; ")
     at = "" if diff.confidence is None else f", confidence >= {diff.confidence:g}"
+    extent = counted(diff.overall.data_rows, "data row")
     lines = [
         f"## Diff: {first}",
         "",
         f"{false[:1].upper()}{false[1:]}. {diff.unchanged[:1].upper()}{diff.unchanged[1:]}.",
         "",
-        f"{code(diff.before)} → {code(diff.after)}, {counted(diff.overall.data_rows, 'data row')}, "
-        f"{escaped(diff.match + at)}.",
+        f"{code(diff.before)} → {code(diff.after)}, {extent}, {escaped(diff.match + at)}.",
         *(f"\n> {escaped(note)}" for note in diff.notes),
     ]
     for title, names, rows in diff.tables(limit):

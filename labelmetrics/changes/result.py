@@ -121,7 +121,10 @@ class Diff:
                 names = [one for one in OBJECTS if shown.table.column(one).null_count < len(shown)]
                 rows = shown.table.select(names).to_pylist()
                 title = f"{name}{_of(len(shown), len(part))}"
-                found.append((title, [one.replace("_", " ") for one in names], [list(row.values()) for row in rows]))
+                headings = [one.replace("_", " ") for one in names]
+                if statuses == BETTER:
+                    headings[-1] = "why it was wrong"
+                found.append((title, headings, [list(row.values()) for row in rows]))
         return found
 
     def to_dict(self, limit: int | None = None) -> dict[str, Any]:

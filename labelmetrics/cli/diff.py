@@ -14,10 +14,11 @@ from labelmetrics.cli._options import EVALUATION, as_json, check_streams, make_c
     "diff",
     python='labelmetrics.diff("main.lmeval", "results.lmeval")',
     examples=r"""
-labelmetrics evaluate demo/gt.ndjson demo/predictions.ndjson --data-rows demo/data_rows.ndjson --iou 0.5 \
-  -o demo/main.lmeval
-labelmetrics diff demo/main.lmeval demo/results.lmeval --allow-unlike-settings --limit 3
-labelmetrics diff demo/results.lmeval demo/results.lmeval --feature car --markdown demo/diff.md -o demo/changes.csv
+labelmetrics evaluate demo/ground_truth.ndjson demo/predictions.ndjson \
+  --data-rows demo/data_rows.ndjson -o demo/main.lmeval
+labelmetrics diff demo/main.lmeval demo/results.lmeval --limit 3
+labelmetrics diff demo/main.lmeval demo/results.lmeval --feature car --slice 'metadata.weather == "rainy"' \
+  --markdown demo/diff.md -o demo/changes.csv
 """,
 )
 @click.argument("before", type=EVALUATION)
@@ -63,6 +64,7 @@ labelmetrics diff demo/results.lmeval demo/results.lmeval --feature car --markdo
 @click.pass_obj
 def command(
     messages: Messages,
+    /,
     before: str,
     after: str,
     as_json: bool,
