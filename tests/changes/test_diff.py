@@ -12,7 +12,6 @@ import numpy as np
 import pytest
 from datasets import ANSWERS, OBJECTS, dataset, label, lines_of, side, table_of
 from hypothesis import given, settings, strategies as st
-from scipy import stats
 
 import labelmetrics as lm
 from labelmetrics.changes.lining_up import BETTER, STATUSES, WORSE
@@ -321,6 +320,7 @@ def noisy(rows: int, wrong: float, seed: int) -> tuple[list[lm.Label], list[lm.L
 
 
 def test_intervals_are_those_of_scipy() -> None:
+    stats = pytest.importorskip("scipy.stats")
     truths, first = noisy(60, 0.2, 0)
     _, second = noisy(60, 0.35, 1)
     before, after = lm.evaluate(truths, first), lm.evaluate(truths, second)

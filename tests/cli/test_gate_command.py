@@ -51,7 +51,31 @@ def test_exit_codes(folder: Path) -> None:
         assert result.exit_code == code
         assert "gate: INCONCLUSIVE" in result.stdout
         assert ("some checks are inconclusive" in result.stderr) is (policy == "pass")
-    assert run_process("gate", "even.lmeval", "--inconclusive", "exit-3", cwd=folder).returncode == 3
+
+
+def test_from_the_shell(folder: Path) -> None:
+    """Every exit code and every output, of the command as a process of its own."""
+    truths = [label(name, [b.square(0)]) for name in "abcd"]
+    lm.evaluate(truths, truths[:2]).save("even.lmeval")
+    for name, text in (("low", FIRM.format(least=0.5)), ("high", FIRM.format(least=0.6)), ("chance", CHANCE)):
+        Path(f"{name}.toml").write_text(text)
+    for words, code in (
+        (("half.lmeval", "--config", "low.toml"), 0),
+        (("half.lmeval", "--config", "high.toml"), 1),
+        (("half.lmeval", "--config", "absent.toml"), 2),
+        (("even.lmeval", "--config", "chance.toml"), 0),
+        (("even.lmeval", "--config", "chance.toml", "--inconclusive", "fail"), 1),
+        (("even.lmeval", "--config", "chance.toml", "--inconclusive", "exit-3"), 3),
+    ):
+        assert run_process("gate", *words, cwd=folder).returncode == code, words
+    outputs = ("--markdown", "g.md", "--junit", "g.xml", "--json", "g.json")
+    github = {"GITHUB_ACTIONS": "true", "GITHUB_STEP_SUMMARY": str(folder / "summary.md")}
+    done = run_process("gate", "half.lmeval", "--config", "high.toml", *outputs, cwd=folder, env=github)
+    assert done.stdout.startswith(b"gate: FAIL - half.lmeval, 4 data rows; checks: 1 fail\n")
+    assert b"::error title=recall%2C min 0.6::0.5000 is less than 0.6\n" in done.stderr
+    assert Path("g.md").read_bytes() == Path("summary.md").read_bytes()
+    assert json.loads(Path("g.json").read_bytes())["status"] == "fail"
+    assert ElementTree.parse("g.xml").getroot().get("failures") == "1"
 
 
 @pytest.mark.parametrize(
