@@ -110,21 +110,20 @@ class Diff:
         """
         found = [_metrics(self.overall)]
         for title, listed in (("feature", self.features), ("slice", self.slices)):
-            rows = [one for one in listed if one.changed]
-            rows.sort(key=lambda one: (-abs(one.net - one.net_false), -one.changed, one.name))
-            if rows:
-                found.append(_figures(title, rows[:limit], len(rows), len(listed)))
+            changed = [one for one in listed if one.changed]
+            changed.sort(key=lambda one: (-abs(one.net - one.net_false), -one.changed, one.name))
+            if changed[:limit]:
+                found.append(_figures(title, changed[:limit], len(changed), len(listed)))
         for name, statuses in SECTIONS:
             part = self.objects.of(*statuses)
-            if len(part):
-                shown = part.head(limit)
+            shown = part.head(limit)
+            if len(shown):
                 names = [one for one in OBJECTS if shown.table.column(one).null_count < len(shown)]
-                rows = shown.table.select(names).to_pylist()
-                title = f"{name}{_of(len(shown), len(part))}"
                 headings = [one.replace("_", " ") for one in names]
                 if statuses == BETTER:
                     headings[-1] = "why it was wrong"
-                found.append((title, headings, [list(row.values()) for row in rows]))
+                rows = shown.table.select(names).to_pylist()
+                found.append((f"{name}{_of(len(shown), len(part))}", headings, [list(row.values()) for row in rows]))
         return found
 
     def to_dict(self, limit: int | None = None) -> dict[str, Any]:

@@ -307,6 +307,7 @@ def test_shown() -> None:
     many = compared([b.square(20 * n) for n in range(30)], [b.square(20 * n) for n in range(30)], [])
     assert "worse (the first 10 of 30):" in repr(many)
     assert [title for title, _, rows in many.tables(limit=None) if len(rows) == 30] == ["worse"]
+    assert [title for title, _, _ in many.tables(limit=0)] == ["all features"]
 
 
 # ----------------------------------------------------------------------------------------------------------- intervals
