@@ -33,7 +33,8 @@ class Change:
     interval : (float, float) or None
         95 % percentile interval of the change; ``None`` where there is none.
     p : float or None
-        Two-sided p value of no change, corrected for the number of rows of the table (Holm 1979).
+        Two-sided p value of no change, corrected for the number of rows of the table (Holm 1979). Where few data rows
+        changed it is at least what a test that swaps the two evaluations on each of them could reach.
 
     Examples
     --------
@@ -211,11 +212,13 @@ def figures(
     """
     parts = [part for table in tables for part in table]
     sides = [[side.measured(part.holds(side.row, side.feature)) for side in (after, before)] for part in parts]
-    drawn = _drawn(parts, sides, resamples, seed)
+    differing = [_differing(*both) for both in sides]
+    drawn = _drawn(parts, sides, differing, resamples, seed)
     found, start = [], 0
     for table in tables:
         stop = start + len(table)
-        changes = {metric: _changes(sides[start:stop], metric, drawn[metric][start:stop]) for metric in RATIOS}
+        own = slice(start, stop)
+        changes = {metric: _changes(sides[own], metric, drawn[metric][own], differing[own]) for metric in RATIOS}
         found.append(
             [
                 Figures(
@@ -237,15 +240,23 @@ def _counts(lines: Lines, part: Part) -> dict[Status, int]:
     return dict(zip(STATUSES, np.bincount(lines.status[own], minlength=len(STATUSES)).tolist(), strict=True))
 
 
+def _differing(new: Measured, old: Measured) -> int:
+    """Data rows on which the counts of the two are not the same."""
+    rows, inverse = np.unique(np.concatenate([new.row, old.row]), return_inverse=True)
+    signed = np.concatenate([new.columns, -old.columns])
+    more = [np.bincount(inverse, column, len(rows)) for column in signed.T]
+    return int(np.count_nonzero(np.any(more, axis=0)))
+
+
 def _drawn(
-    parts: Sequence[Part], sides: Sequence[Sequence[Measured]], resamples: int, seed: int
+    parts: Sequence[Part],
+    sides: Sequence[Sequence[Measured]],
+    differing: Sequence[int],
+    resamples: int,
+    seed: int,
 ) -> dict[str, list[Floats | None]]:
     """Changes of each metric in resamples, part by part; ``None`` where all is as it was."""
-    changed = [
-        index
-        for index, (new, old) in enumerate(sides)
-        if not (np.array_equal(new.row, old.row) and np.array_equal(new.columns, old.columns))
-    ]
+    changed = [index for index, n in enumerate(differing) if n]
     asked = [
         _Question(members=parts[index].members, sides=[replace(one, of_sums=OF_COUNTS[metric]) for one in sides[index]])
         for index in changed
@@ -259,8 +270,13 @@ def _drawn(
     return found
 
 
-def _changes(sides: Sequence[Sequence[Measured]], metric: str, drawn: Sequence[Floats | None]) -> list[Change]:
-    p = [1.0 if values is None else no_change(values[~np.isnan(values)]) for values in drawn]
+def _changes(
+    sides: Sequence[Sequence[Measured]], metric: str, drawn: Sequence[Floats | None], differing: Sequence[int]
+) -> list[Change]:
+    p = [
+        1.0 if values is None else no_change(values[~np.isnan(values)], n)
+        for values, n in zip(drawn, differing, strict=True)
+    ]
     adjusted, _ = holm(np.array(p), np.full(len(p), RATE))
     found = []
     for (new, old), values, one in zip(sides, drawn, adjusted.tolist(), strict=True):
@@ -273,13 +289,26 @@ def _changes(sides: Sequence[Sequence[Measured]], metric: str, drawn: Sequence[F
     return found
 
 
-def no_change(values: Floats) -> float:
+def no_change(values: Floats, rows: int) -> float:
     """Two-sided p value of no change: twice the share of resamples on the rarer side of 0, those at 0 on both.
 
-    >>> no_change(np.array([0.1] * 99 + [-0.1])), no_change(np.zeros(5))
-    (0.02, 1.0)
+    Resamples of few data rows that changed in the same way are all alike, and would rule out anything. So the value is
+    at least twice the chance that all of these rows fall on one side: no test that swaps the two evaluations on each of
+    them reaches less.
+
+    Parameters
+    ----------
+    values : ndarray of float64
+        Changes in resamples.
+    rows : int
+        Data rows that changed.
+
+    Examples
+    --------
+    >>> no_change(np.array([0.1] * 99 + [-0.1]), 50), no_change(np.full(5, 0.1), 3), no_change(np.zeros(5), 0)
+    (0.02, 0.25, 1.0)
     """
     if not len(values):
         return 1.0
     below, above = int(np.count_nonzero(values <= SLACK)), int(np.count_nonzero(values >= -SLACK))
-    return min(1.0, 2 * min(below, above) / len(values))
+    return min(1.0, max(2 * min(below, above) / len(values), 2.0 ** (1 - rows)))

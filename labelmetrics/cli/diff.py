@@ -8,6 +8,7 @@ import click
 
 from labelmetrics.cli._messages import Messages
 from labelmetrics.cli._options import EVALUATION, as_json, check_streams, make_command, option
+from labelmetrics.errors import SettingError
 
 
 @make_command(
@@ -79,6 +80,8 @@ def command(
     one: fixed (missed before, found now), broken, still missed. False positives are new, gone, or in both.
     """
     check_streams([before, after], [markdown, output])
+    if as_json and "-" in (markdown, output):
+        raise SettingError("--json and - both need standard output")
 
     from labelmetrics.changes.diffing import diff
     from labelmetrics.changes.markdown import to_markdown

@@ -354,6 +354,14 @@ def test_only_what_is_beyond_chance_is_marked() -> None:
     )
 
 
+@pytest.mark.parametrize("rows", [1, 3, 8])
+def test_few_data_rows_rule_nothing_out(rows: int) -> None:
+    truths = [label(f"row {n}", [b.square(0)]) for n in range(rows)]
+    found = lm.diff(lm.evaluate(truths, truths), lm.evaluate(truths, []), **FEW).overall.recall
+    assert (found.change, found.interval, found.p) == (-1, (-1, -1), 2 * 0.5**rows)
+    assert found.is_clear is (rows == 8)
+
+
 # ------------------------------------------------------------------------------------------------------------ refusals
 
 
