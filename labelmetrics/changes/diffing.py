@@ -146,7 +146,11 @@ def diff(
 
 
 def _opened(source: Evaluation | str | Path) -> Evaluation:
-    return source if isinstance(source, Evaluation) else load(source)
+    if isinstance(source, Evaluation):
+        return source
+    if not isinstance(source, str | Path):
+        raise SettingError(f"evaluations, or paths of evaluation files, are compared, got {type(source).__name__}")
+    return load(source)
 
 
 def _names(before: Any, after: Any) -> list[str]:

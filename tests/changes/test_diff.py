@@ -378,6 +378,8 @@ def test_what_cannot_be_compared_is_refused(tmp_path: Path) -> None:
         lm.diff(one.slice(["a"]), one)
     with pytest.raises(InputError, match=r"gt.ndjson"):
         lm.diff(tmp_path / "gt.ndjson", one)
+    with pytest.raises(SettingError, match=r"evaluations, or paths of evaluation files, are compared, got list"):
+        lm.diff([one], one)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
