@@ -51,6 +51,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "Suspected label errors": ("suspects", "Suspects"),
     "Quality gate": ("run_gate", "Verdict", "Outcome", "read_gate_config", "GateConfig"),
     "What changed": ("diff", "Diff", "Figures", "Change", "Changes"),
+    "Report": ("report", "HtmlReport"),
     "Text entities": ("entity_counts", "EntityCounts", "EntityScore"),
     "Semantic label maps": ("label_map_confusion", "LabelMapConfusion"),
     "Metric annotations": (

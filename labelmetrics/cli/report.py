@@ -15,9 +15,7 @@ from labelmetrics.cli._options import EVALUATION, check_streams, make_command, o
     python='labelmetrics.report("results.lmeval").save("report.html")',
     examples=r"""
 labelmetrics report demo/results.lmeval -o demo/report.html
-labelmetrics evaluate demo/gt.ndjson demo/predictions.ndjson --data-rows demo/data_rows.ndjson --iou 0.5 \
-  -o demo/main.lmeval
-labelmetrics report demo/results.lmeval --baseline demo/main.lmeval --allow-unlike-settings -o demo/report.html
+labelmetrics report demo/results.lmeval --baseline demo/main.lmeval -o demo/report.html
 """,
 )
 @click.argument("evaluation", type=EVALUATION)
@@ -36,7 +34,7 @@ labelmetrics report demo/results.lmeval --baseline demo/main.lmeval --allow-unli
     type=EVALUATION,
     metavar="EVALUATION",
     section="Input",
-    help="Compare with another run on the same data.",
+    help="Compare with another run on the same ground truth.",
 )
 @option(
     "--images",

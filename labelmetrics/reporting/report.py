@@ -39,6 +39,11 @@ class HtmlReport:
         The page, which needs nothing else.
     title : str
         Its title.
+
+    Examples
+    --------
+    >>> HtmlReport("<!doctype html><p>all is well", "Cats").title
+    'Cats'
     """
 
     def __init__(self, html: str, title: str) -> None:
