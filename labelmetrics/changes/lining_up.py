@@ -71,11 +71,10 @@ class Lines:
             [STATUSES.index(name) for name in ("still right", "broken", "fixed")],
             STATUSES.index("still missed"),
         )
-        alone = [
-            np.setdiff1d(np.flatnonzero(side.outcome == OUTCOMES.index(FP)), shared)
+        gone, new = (
+            np.flatnonzero(_without(side.outcome == OUTCOMES.index(FP), shared))
             for side, shared in zip(sides, falses, strict=True)
-        ]
-        gone, new = alone
+        )
         old = np.concatenate([truths[0][counts], falses[0], gone, np.full(len(new), -1)])
         now = np.concatenate([truths[1][counts], falses[1], np.full(len(gone), -1), new])
         kinds = [STATUSES.index(name) for name in ("still FP", "gone FP", "new FP")]
@@ -92,6 +91,13 @@ class Lines:
         """Some of the lines."""
         names = ("old", "new", "status", "row", "feature", "place")
         return replace(self, **{name: getattr(self, name)[index] for name in names})
+
+
+def _without(chosen: Bools, rows: Ints) -> Bools:
+    """What is chosen, but for some rows."""
+    found = chosen.copy()
+    found[rows] = False
+    return found
 
 
 def _among(column: Coded, values: list[str], at: Ints) -> Ints:
@@ -171,7 +177,7 @@ def same_false_positives(
     sides = [_comparable(_columns(side.table, rows)) for side, rows in zip((before, after), at, strict=True)]
     # What is the same in both comes first, also where nothing overlaps with itself, as an empty shape.
     same = _equal(*sides)
-    rest = [np.setdiff1d(np.arange(len(side)), one) for side, one in zip(sides, same, strict=True)]
+    rest = [np.flatnonzero(_without(np.ones(len(side), bool), one)) for side, one in zip(sides, same, strict=True)]
     sides = [side.take(one) for side, one in zip(sides, rest, strict=True)]
     comparison = compare(
         *sides,
@@ -200,7 +206,8 @@ def _equal(first: Columns, second: Columns) -> tuple[Ints, Ints]:
     n = len(first)
     both = Columns.concat([first, second])
     unscored = replace(both, confidence=np.full(len(both), np.nan))
-    code = np.unique(fingerprints(unscored), axis=1, return_inverse=True)[1].reshape(-1)
+    # Half of the hash is enough: two that share it by chance would be taken for the same false positive, no more.
+    code = np.unique(fingerprints(unscored)[0], return_inverse=True)[1]
     is_second = np.arange(len(both)) >= n
     order = np.lexsort((-np.nan_to_num(both.confidence, nan=1.0), code, is_second))
     # How many equal ones of its side stand before each.
