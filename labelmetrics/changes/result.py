@@ -188,7 +188,8 @@ def _figures(title: str, shown: list[Figures], changed: int, known: int) -> Tabl
         ]
         for one in shown
     ]
-    return f"{title}s that changed: {changed:,} of {known:,}{_of(len(shown), changed)}", names, rows
+    more = "" if len(shown) == changed else f" (the first {len(shown):,})"
+    return f"{title}s that changed: {changed:,} of {known:,}{more}", names, rows
 
 
 def _of(shown: int, n: int) -> str:
