@@ -10,16 +10,23 @@ from labelmetrics.frame import shown
 
 LONGEST = 900_000
 """Bytes that the summary of a job may have; GitHub takes a little more."""
-_SPECIAL = re.compile(r"([\\`*_{}\[\]<>|#~&$@])")
+_SPECIAL = re.compile(r"([\\`*_{}\[\]<>|#~&$])")
+_LINK = re.compile(r"(www(?=\.)|(?:https?|ftp|mailto|xmpp)(?=:))", re.IGNORECASE)
+"""What GitHub and GitLab make a link of, up to where it is broken."""
+_MENTION = re.compile(r"([@#])(?=\w)")
+"""What they take for a person or an issue; a backslash does not keep them from it, an empty comment does."""
 
 
 def escaped(text: str) -> str:
-    r"""Text as it stands in a cell of a table: nothing of it is taken for Markdown or HTML.
+    r"""Text as it stands in a cell of a table: nothing of it is taken for Markdown or HTML, a link or a mention.
 
     >>> print(escaped("a|b <img>"), escaped("two\nlines"))
     a\|b \<img\> two lines
+    >>> print(escaped("@all https://a.b"))
+    @<!-- -->all https\://a.b
     """
-    return _SPECIAL.sub(r"\\\1", " ".join(text.split()))
+    plain = _SPECIAL.sub(r"\\\1", " ".join(text.split()))
+    return _MENTION.sub(r"\1<!-- -->", _LINK.sub(r"\1\\", plain))
 
 
 def code(text: str) -> str:
