@@ -1,0 +1,43 @@
+"""Metrics that are updated batch by batch and merged across workers.
+
+They have the names of Keras' metrics, and TorchMetrics' verbs with its argument order:
+
+>>> from labelmetrics import streaming
+>>> loss = streaming.Mean("loss")
+>>> for batch in ([1.0, 3.0], [5.0]):
+...     loss.update_state(batch)
+>>> loss.result()
+3.0
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+# Where each public name lives; ``__init__.pyi`` says the same to type checkers, and a test compares the two.
+_HOME = {
+    "labelmetrics.streaming.configuration": ("deserialize", "get", "register_serializable", "serialize"),
+    "labelmetrics.streaming.means": ("Mean", "MeanMetricWrapper", "MeanTensor", "Sum"),
+    "labelmetrics.streaming.metric": ("Metric",),
+    "labelmetrics.streaming.state": ("State",),
+    "labelmetrics.streaming.value": ("Value",),
+}
+_MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
+_MODULES = ("functional",)
+
+__all__ = sorted([*_MODULE_OF, *_MODULES])
+
+
+def __getattr__(name: str) -> Any:
+    if name in _MODULES:
+        return import_module(f"{__name__}.{name}")
+    if name not in _MODULE_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(_MODULE_OF[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

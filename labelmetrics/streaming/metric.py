@@ -1,0 +1,498 @@
+"""What every metric is: states that are updated, merged and read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import wraps
+from typing import Any, ClassVar, Self, TypedDict
+
+import numpy as np
+
+from labelmetrics.errors import SettingError, SettingMismatchError
+from labelmetrics.streaming import configuration
+from labelmetrics.streaming.state import Parts, Reduce, State, make_state
+from labelmetrics.streaming.synchronisation import StateDict, SyncFunction, gather_with_torch, torch_is_distributed
+from labelmetrics.streaming.value import as_value
+from labelmetrics.words import near
+
+__all__ = ["Metric", "SyncOptions"]
+
+WHERE_IT_RUNS = ("dist_sync_fn", "process_group", "sync_on_compute")
+PARTS = ("", "low", "writes")
+
+
+class SyncOptions(TypedDict, total=False):
+    """Options of every metric that say how processes come together; see :class:`Metric`."""
+
+    sync_on_compute: bool
+    dist_sync_fn: SyncFunction | None
+    process_group: Any
+
+
+class Metric:
+    """Base of all metrics: states that are updated batch by batch, and a result that is computed from them.
+
+    A subclass makes its states in ``__init__`` and defines ``update_state`` and ``result``. It may be written as for
+    Keras (``add_weight``, ``assign_add``) or as for TorchMetrics (``add_state``, ``update``, ``compute``).
+
+    Parameters
+    ----------
+    name : str, optional
+        Its name in results; that of the class in snake case unless given.
+    dtype : str, optional
+        Dtype of results that are arrays; ``"float64"`` unless given. States are int64 or float64 whatever it is.
+    sync_on_compute : bool
+        Whether a result is that of all processes.
+    dist_sync_fn : callable, optional
+        Called with the state of this process (a dict of arrays) and ``process_group``; gives the states of all
+        processes, in the same order in each. Unless given, ``torch.distributed`` is used where it has been initialised.
+    process_group : optional
+        The group of processes, passed on to ``dist_sync_fn`` or to ``torch.distributed``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from labelmetrics import streaming
+    >>> class Largest(streaming.Metric):
+    ...     def __init__(self, name="largest", **kwargs):
+    ...         super().__init__(name=name, **kwargs)
+    ...         self.add_state("largest", -np.inf, "max")
+    ...     def update_state(self, values):
+    ...         self.largest = max(self.largest, np.max(values))
+    ...     def result(self):
+    ...         return self.largest
+    >>> metric, other = Largest(), Largest()
+    >>> metric([1, 3]), other([2, 7, 1])
+    (3.0, 7.0)
+    >>> metric.merge_state(other)
+    >>> metric.result()
+    7.0
+    """
+
+    higher_is_better: ClassVar[bool | None] = None
+    """Whether more is better, less is (``False``), or neither."""
+
+    _states: dict[str, State]
+    _made_with: dict[str, Any]
+    _is_reading: bool
+    _dtype: np.dtype[Any]
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Self:
+        self = super().__new__(cls)
+        # Set past __setattr__, and here, so that a subclass may make states before it calls super().__init__().
+        vars(self).update(
+            _states={},
+            _made_with=configuration.bound(cls, args, kwargs),
+            _is_reading=False,
+            name=configuration.snake_case(cls.__name__),
+            _dtype=np.dtype(np.float64),
+            sync_on_compute=True,
+            dist_sync_fn=None,
+            process_group=None,
+        )
+        return self
+
+    def __init__(
+        self,
+        name: str | None = None,
+        dtype: Any = None,
+        *,
+        sync_on_compute: bool = True,
+        dist_sync_fn: SyncFunction | None = None,
+        process_group: Any = None,
+    ) -> None:
+        if name is not None:
+            self.name = name
+        if dtype is not None:
+            try:
+                self._dtype = np.dtype(dtype)
+            except TypeError:
+                raise SettingError(f"dtype must be one of NumPy's, got {dtype!r}") from None
+        self.sync_on_compute = sync_on_compute
+        self.dist_sync_fn = dist_sync_fn
+        self.process_group = process_group
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        own = vars(cls)
+        if "update" in own and "update_state" not in own:
+            cls.update_state = _swapped(own["update"])  # type: ignore[method-assign]
+        if "compute" in own and "result" not in own:
+            cls.result = own["compute"]  # type: ignore[method-assign]
+        if "result" in vars(cls):
+            cls.result = _read(cls.result)  # type: ignore[method-assign, assignment]
+
+    # ------------------------------------------------------------------------------------------------------- states
+
+    def add_state(
+        self,
+        name: str,
+        default: Any = 0,
+        reduce: Reduce = "sum",
+        *,
+        dist_reduce_fx: Reduce | None = None,
+        persistent: bool = True,
+    ) -> State:
+        """Make a state, which is then an attribute of this name.
+
+        Parameters
+        ----------
+        name : str
+            Name of the state and of the attribute.
+        default : float, array-like, None or empty list
+            What it is at first. ``None`` takes the shape of what is added first; an empty list holds arrays that are
+            concatenated.
+        reduce : {"sum", "mean", "max", "min", "cat"} or callable
+            How states of several workers become one. A mean weighs by how often each was written. A callable takes them
+            stacked along a new first axis; it sees only states that were written.
+        dist_reduce_fx
+            The name that TorchMetrics has for ``reduce``.
+        persistent
+            Not used; every state is part of ``state_dict``.
+
+        Returns
+        -------
+        State
+
+        Raises
+        ------
+        SettingError
+            The name is taken, or there is no such reduction.
+        """
+        if name in self._states or (hasattr(type(self), name)):
+            raise SettingError(f"{type(self).__name__} has a {name!r} already")
+        state = self._states[name] = make_state(name, default, dist_reduce_fx or reduce)
+        vars(self)[name] = state
+        return state
+
+    def add_variable(
+        self,
+        shape: Any = (),
+        initializer: Any = None,
+        dtype: Any = None,
+        aggregation: str = "sum",
+        name: str | None = None,
+    ) -> State:
+        """Make a state as in Keras, and return it.
+
+        Parameters
+        ----------
+        shape : tuple of int
+            Shape of the state.
+        initializer : {"zeros", "ones"} or callable, optional
+            What it holds at first; a callable is given shape and dtype.
+        dtype : optional
+            Integers make a state of int64, everything else one of float64.
+        aggregation : {"sum", "mean"}
+            How states of several workers become one.
+        name : str, optional
+            Name of the state.
+
+        Raises
+        ------
+        SettingError
+            The name is taken, or there is no such initializer.
+        """
+        base = name or "variable"
+        name = base if base not in self._states else f"{base}_{len(self._states)}"
+        is_whole = dtype is not None and str(dtype).lstrip("u").startswith(("int", "bool"))
+        default = _initial(initializer, shape, np.dtype(np.int64 if is_whole else np.float64))
+        state = self._states[name] = make_state(name, default, aggregation if aggregation == "mean" else "sum")
+        return state
+
+    def add_weight(self, shape: Any = (), initializer: Any = None, dtype: Any = None, name: str | None = None) -> State:
+        """Make a state as in Keras; parameters as in :meth:`add_variable`."""
+        return self.add_variable(shape, initializer, dtype, name=name)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        current = vars(self).get(name)
+        if isinstance(current, State) and not isinstance(value, State):
+            current.assign(value)
+        else:
+            super().__setattr__(name, value)
+
+    def _named_states(self) -> Iterator[tuple[str, State]]:
+        """States by name, also those of metrics that are attributes."""
+        yield from self._states.items()
+        for attribute, value in vars(self).items():
+            if isinstance(value, Metric):
+                for name, state in value._named_states():
+                    yield f"{attribute}.{name}", state
+
+    def _inner(self) -> Iterator[Metric]:
+        """Metrics that are attributes of this one, and theirs."""
+        for value in vars(self).values():
+            if isinstance(value, Metric):
+                yield value
+                yield from value._inner()
+
+    @property
+    def variables(self) -> list[State]:
+        """All states, in the order in which they were made."""
+        return [state for _, state in self._named_states()]
+
+    @property
+    def dtype(self) -> str:
+        """Dtype of results that are arrays."""
+        return str(self._dtype)
+
+    # --------------------------------------------------------------------------------------------- update and result
+
+    def update_state(self, *args: Any, **kwargs: Any) -> None:
+        """Take in a batch: ``update_state(y_true, y_pred, sample_weight=None)`` in most metrics."""
+        raise NotImplementedError(f"{type(self).__name__} has no update_state")
+
+    def result(self) -> Any:
+        """What follows from all batches since the last reset; asking changes nothing."""
+        raise NotImplementedError(f"{type(self).__name__} has no result")
+
+    def reset_state(self) -> None:
+        """Be as new."""
+        for state in self.variables:
+            state.reset()
+
+    def reset_states(self) -> None:
+        """The same as :meth:`reset_state`."""
+        self.reset_state()
+
+    def clear(self) -> None:
+        """The same as :meth:`reset_state`."""
+        self.reset_state()
+
+    def reset(self) -> None:
+        """The same as :meth:`reset_state`."""
+        self.reset_state()
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Update, and return the result of all batches so far."""
+        self.update_state(*args, **kwargs)
+        return self.result()
+
+    def update(self, *args: Any, **kwargs: Any) -> None:
+        """Take in a batch in the argument order of TorchMetrics: ``update(preds, target)``."""
+        if "target" in kwargs:
+            kwargs["y_true"] = kwargs.pop("target")
+        if "preds" in kwargs:
+            kwargs["y_pred"] = kwargs.pop("preds")
+        if len(args) == 1 and "y_true" in kwargs:
+            args = (kwargs.pop("y_true"), *args)
+        elif len(args) > 1:
+            args = (args[1], args[0], *args[2:])
+        self.update_state(*args, **kwargs)
+
+    def compute(self) -> Any:
+        """The same as :meth:`result`."""
+        return self.result()
+
+    def forward(self, *args: Any, **kwargs: Any) -> Any:
+        """Take in a batch in the argument order of TorchMetrics, and return the result of this batch alone."""
+        named = dict(self._named_states())
+        before = {name: state.parts() for name, state in named.items()}
+        self.reset_state()
+        try:
+            self.update(*args, **kwargs)
+            with self._alone():
+                found = self.result()
+            batch = {name: state.parts() for name, state in named.items()}
+        except BaseException:
+            batch = {}
+            raise
+        finally:
+            for name, state in named.items():
+                state.load(before[name])
+                state.merge([batch[name]] if batch else [])
+        return found
+
+    # ------------------------------------------------------------------------------------------------------- merging
+
+    def state_dict(self) -> StateDict:
+        """All states as plain arrays, by name; ``NAME.low`` is what rounding left over of a compensated sum."""
+        return {
+            f"{name}.{part}" if part else name: array
+            for name, state in self._named_states()
+            for part, array in state.parts().items()
+        }
+
+    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
+        """Become what :meth:`state_dict` gave.
+
+        Parameters
+        ----------
+        state_dict : mapping of str to array-like
+            What it gave, also after a way through files.
+
+        Raises
+        ------
+        SettingMismatchError
+            It is of another metric.
+        """
+        parts = self._parts(state_dict)
+        for name, state in self._named_states():
+            state.load(parts[name])
+
+    def _parts(self, state_dict: Mapping[str, Any]) -> dict[str, Parts]:
+        found: dict[str, Parts] = {}
+        left = set(state_dict)
+        for name, state in self._named_states():
+            keys = {part: f"{name}.{part}" if part else name for part in PARTS}
+            found[name] = {part: np.asarray(state_dict[key]) for part, key in keys.items() if key in left}
+            if not found[name] and state.default is not None:
+                raise SettingMismatchError(f"no state {name!r} of {type(self).__name__} among {sorted(state_dict)}")
+            left -= set(keys.values())
+        if left:
+            known = [name for name, _ in self._named_states()]
+            raise SettingMismatchError(
+                f"{type(self).__name__} has no state {min(left)!r}{near(min(left), known)}; it has {', '.join(known)}"
+            )
+        return found
+
+    def merge_state(self, metrics: Metric | Mapping[str, Any] | Iterable[Metric | Mapping[str, Any]]) -> None:
+        """Take in what other metrics of this kind have seen, as if this one had seen it.
+
+        Parameters
+        ----------
+        metrics : Metric, state dict, or iterable of these
+            Metrics of the same class and configuration, or what their ``state_dict`` gave.
+
+        Raises
+        ------
+        SettingMismatchError
+            A metric of another class or configuration, or states of unlike shapes; nothing is merged then.
+        """
+        listed = [metrics] if isinstance(metrics, Metric | Mapping) else list(metrics)
+        for one in listed:
+            if isinstance(one, Metric):
+                self._check_alike(one)
+        parts = [self._parts(one.state_dict() if isinstance(one, Metric) else one) for one in listed]
+        self._merge(parts)
+
+    def _merge(self, parts: Sequence[Mapping[str, Parts]]) -> None:
+        named = dict(self._named_states())
+        before = {name: state.parts() for name, state in named.items()}
+        try:
+            for name, state in named.items():
+                state.merge([one[name] for one in parts])
+        except SettingMismatchError:
+            for name, state in named.items():
+                state.load(before[name])
+            raise
+
+    def _check_alike(self, other: Metric) -> None:
+        if type(self) is not type(other):
+            raise SettingMismatchError(f"a {type(other).__name__} cannot be merged into a {type(self).__name__}")
+        own, its = self._comparable(), other._comparable()
+        names = [name for name in own if own[name] != its.get(name)]
+        unlike = [f"{name} is {own[name]!r} here and {its.get(name)!r} there" for name in names]
+        if unlike:
+            raise SettingMismatchError(f"{type(self).__name__} metrics of unlike configurations: {'; '.join(unlike)}")
+
+    def _comparable(self) -> dict[str, Any]:
+        """What must be equal in metrics that are merged."""
+        ignored = ("name", "dtype", *WHERE_IT_RUNS)
+        return {name: _comparable(value) for name, value in self._made_with.items() if name not in ignored}
+
+    def _shares(self) -> Any:
+        """What metrics must have in common to keep one statistic together in a collection; ``None`` for never."""
+        return None
+
+    # ---------------------------------------------------------------------------------------------- configuration
+
+    def get_config(self) -> dict[str, Any]:
+        """Arguments with which the constructor makes such a metric, as JSON has them."""
+        named = {name: getattr(self, name) for name in ("name", "dtype") if configuration.accepts(type(self), name)}
+        found = {name: value for name, value in self._made_with.items() if name not in (*named, *WHERE_IT_RUNS)}
+        config: dict[str, Any] = configuration.as_json({**named, **found})
+        return config
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> Self:
+        """A new metric from :meth:`get_config`."""
+        return cls(**{name: configuration.from_json(value) for name, value in config.items()})
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} name={self.name}>"
+
+    # --------------------------------------------------------------------------------------------- synchronisation
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Results in here are of this process only."""
+        inside = [self, *self._inner()]
+        before = [metric._is_reading for metric in inside]
+        try:
+            for metric in inside:
+                metric._is_reading = True
+            yield
+        finally:
+            for metric, was in zip(inside, before, strict=True):
+                metric._is_reading = was
+
+    @contextmanager
+    def synced(self) -> Iterator[None]:
+        """In here, the state is that of all processes; afterwards it is its own again."""
+        if self._is_reading or not self.sync_on_compute:
+            yield
+            return
+        if self.dist_sync_fn is None and not torch_is_distributed():
+            yield
+            return
+        gather = self.dist_sync_fn or gather_with_torch
+        states = [self._parts(one) for one in gather(self.state_dict(), self.process_group)]
+        named = dict(self._named_states())
+        own = {name: state.parts() for name, state in named.items()}
+        writes = {name: state.writes for name, state in named.items()}
+        try:
+            for name, state in named.items():
+                state.reset()
+                state.merge([one[name] for one in states])
+            with self._alone():
+                yield
+        finally:
+            for name, state in named.items():
+                state.load(own[name])
+                state.writes = writes[name]
+
+
+def _comparable(value: Any) -> Any:
+    if isinstance(value, list | tuple):
+        return tuple(map(_comparable, value))
+    if isinstance(value, np.ndarray):
+        return _comparable(value.tolist())
+    if isinstance(value, Mapping):
+        return {key: _comparable(one) for key, one in value.items()}
+    return value
+
+
+def _initial(initializer: Any, shape: Any, dtype: np.dtype[Any]) -> Any:
+    if initializer is None or initializer == "zeros":
+        return np.zeros(shape, dtype)
+    if initializer == "ones":
+        return np.ones(shape, dtype)
+    if callable(initializer):
+        made = initializer() if isinstance(initializer, type) else initializer
+        return np.asarray(made(shape, dtype=dtype.name)).astype(dtype)
+    raise SettingError(f"initializer must be zeros, ones or callable, got {initializer!r}")
+
+
+def _read(result: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """``result`` in all processes, as a value."""
+
+    @wraps(result)
+    def read(self: Metric) -> Any:
+        if self._is_reading or (self.dist_sync_fn is None and not torch_is_distributed()):
+            return as_value(result(self), self._dtype)
+        with self.synced():
+            return as_value(result(self), self._dtype)
+
+    return read
+
+
+def _swapped(update: Callable[..., None]) -> Callable[..., None]:
+    """``update_state`` of a metric that defines ``update`` in the argument order of TorchMetrics."""
+
+    @wraps(update)
+    def update_state(self: Metric, *args: Any, **kwargs: Any) -> None:
+        update(self, *((args[1], args[0], *args[2:]) if len(args) > 1 else args), **kwargs)
+
+    return update_state
