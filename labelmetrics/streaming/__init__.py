@@ -17,10 +17,50 @@ from typing import Any
 
 # Where each public name lives; ``__init__.pyi`` says the same to type checkers, and a test compares the two.
 _HOME = {
-    "labelmetrics.streaming.configuration": ("deserialize", "get", "register_serializable", "serialize"),
-    "labelmetrics.streaming.means": ("Mean", "MeanMetricWrapper", "MeanTensor", "Sum"),
+    "labelmetrics.streaming.accuracy_metrics": (
+        "Accuracy",
+        "BinaryAccuracy",
+        "CategoricalAccuracy",
+        "SparseCategoricalAccuracy",
+        "SparseTopKCategoricalAccuracy",
+        "TopKCategoricalAccuracy",
+    ),
+    "labelmetrics.streaming.configuration": (
+        "deserialize",
+        "get",
+        "register_serializable",
+        "serialize",
+    ),
+    "labelmetrics.streaming.margin_metrics": (
+        "CategoricalHinge",
+        "Hinge",
+        "SquaredHinge",
+    ),
+    "labelmetrics.streaming.means": (
+        "Mean",
+        "MeanMetricWrapper",
+        "MeanTensor",
+        "Sum",
+    ),
     "labelmetrics.streaming.metric": ("Metric",),
+    "labelmetrics.streaming.probability_metrics": (
+        "BinaryCrossentropy",
+        "CategoricalCrossentropy",
+        "KLDivergence",
+        "Poisson",
+        "SparseCategoricalCrossentropy",
+    ),
+    "labelmetrics.streaming.regression_metrics": (
+        "CosineSimilarity",
+        "LogCoshError",
+        "MeanAbsoluteError",
+        "MeanAbsolutePercentageError",
+        "MeanSquaredError",
+        "MeanSquaredLogarithmicError",
+        "RootMeanSquaredError",
+    ),
     "labelmetrics.streaming.state": ("State",),
+    "labelmetrics.streaming.synchronisation": ("gather_with_torch",),
     "labelmetrics.streaming.value": ("Value",),
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}

@@ -1,11 +1,24 @@
 """Public names for type checkers; see ``__init__.py``."""
 
 from labelmetrics.streaming import functional as functional
+from labelmetrics.streaming.accuracy_metrics import (
+    Accuracy as Accuracy,
+    BinaryAccuracy as BinaryAccuracy,
+    CategoricalAccuracy as CategoricalAccuracy,
+    SparseCategoricalAccuracy as SparseCategoricalAccuracy,
+    SparseTopKCategoricalAccuracy as SparseTopKCategoricalAccuracy,
+    TopKCategoricalAccuracy as TopKCategoricalAccuracy,
+)
 from labelmetrics.streaming.configuration import (
     deserialize as deserialize,
     get as get,
     register_serializable as register_serializable,
     serialize as serialize,
+)
+from labelmetrics.streaming.margin_metrics import (
+    CategoricalHinge as CategoricalHinge,
+    Hinge as Hinge,
+    SquaredHinge as SquaredHinge,
 )
 from labelmetrics.streaming.means import (
     Mean as Mean,
@@ -13,8 +26,33 @@ from labelmetrics.streaming.means import (
     MeanTensor as MeanTensor,
     Sum as Sum,
 )
-from labelmetrics.streaming.metric import Metric as Metric
-from labelmetrics.streaming.state import State as State
-from labelmetrics.streaming.value import Value as Value
+from labelmetrics.streaming.metric import (
+    Metric as Metric,
+)
+from labelmetrics.streaming.probability_metrics import (
+    BinaryCrossentropy as BinaryCrossentropy,
+    CategoricalCrossentropy as CategoricalCrossentropy,
+    KLDivergence as KLDivergence,
+    Poisson as Poisson,
+    SparseCategoricalCrossentropy as SparseCategoricalCrossentropy,
+)
+from labelmetrics.streaming.regression_metrics import (
+    CosineSimilarity as CosineSimilarity,
+    LogCoshError as LogCoshError,
+    MeanAbsoluteError as MeanAbsoluteError,
+    MeanAbsolutePercentageError as MeanAbsolutePercentageError,
+    MeanSquaredError as MeanSquaredError,
+    MeanSquaredLogarithmicError as MeanSquaredLogarithmicError,
+    RootMeanSquaredError as RootMeanSquaredError,
+)
+from labelmetrics.streaming.state import (
+    State as State,
+)
+from labelmetrics.streaming.synchronisation import (
+    gather_with_torch as gather_with_torch,
+)
+from labelmetrics.streaming.value import (
+    Value as Value,
+)
 
 __all__: list[str]
