@@ -34,9 +34,14 @@ def close(ours: Any, theirs: Any, tolerance: float = 2e-6) -> None:
     np.testing.assert_allclose(np.asarray(ours), np.asarray(theirs), rtol=tolerance, atol=tolerance)
 
 
-def weights(rng: np.random.Generator, shape: tuple[int, ...]) -> Any:
-    """None, or weights of some rank that Keras takes for values of ``shape``, zeros among them."""
-    forms = [None, shape[:1], (*shape[:1], 1), shape[: rng.integers(1, len(shape) + 1)], ()]
+def weights(rng: np.random.Generator, shape: tuple[int, ...], *, column: bool = True) -> Any:
+    """None, or weights of some rank that Keras takes for values of ``shape``, zeros among them.
+
+    ``column`` says whether it takes a column where there is one axis.
+    """
+    forms = [None, shape[:1], shape[: rng.integers(1, len(shape) + 1)], ()]
+    if column or len(shape) > 1:
+        forms.append((*shape[:1], 1))
     form = forms[rng.integers(len(forms))]
     if form is None:
         return None

@@ -31,6 +31,13 @@ _HOME = {
         "register_serializable",
         "serialize",
     ),
+    "labelmetrics.streaming.curve_metrics": (
+        "AUC",
+        "PrecisionAtRecall",
+        "RecallAtPrecision",
+        "SensitivityAtSpecificity",
+        "SpecificityAtSensitivity",
+    ),
     "labelmetrics.streaming.margin_metrics": (
         "CategoricalHinge",
         "Hinge",
@@ -61,6 +68,14 @@ _HOME = {
     ),
     "labelmetrics.streaming.state": ("State",),
     "labelmetrics.streaming.synchronisation": ("gather_with_torch",),
+    "labelmetrics.streaming.threshold_metrics": (
+        "FalseNegatives",
+        "FalsePositives",
+        "Precision",
+        "Recall",
+        "TrueNegatives",
+        "TruePositives",
+    ),
     "labelmetrics.streaming.value": ("Value",),
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}

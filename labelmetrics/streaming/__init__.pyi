@@ -15,6 +15,13 @@ from labelmetrics.streaming.configuration import (
     register_serializable as register_serializable,
     serialize as serialize,
 )
+from labelmetrics.streaming.curve_metrics import (
+    AUC as AUC,
+    PrecisionAtRecall as PrecisionAtRecall,
+    RecallAtPrecision as RecallAtPrecision,
+    SensitivityAtSpecificity as SensitivityAtSpecificity,
+    SpecificityAtSensitivity as SpecificityAtSensitivity,
+)
 from labelmetrics.streaming.margin_metrics import (
     CategoricalHinge as CategoricalHinge,
     Hinge as Hinge,
@@ -50,6 +57,14 @@ from labelmetrics.streaming.state import (
 )
 from labelmetrics.streaming.synchronisation import (
     gather_with_torch as gather_with_torch,
+)
+from labelmetrics.streaming.threshold_metrics import (
+    FalseNegatives as FalseNegatives,
+    FalsePositives as FalsePositives,
+    Precision as Precision,
+    Recall as Recall,
+    TrueNegatives as TrueNegatives,
+    TruePositives as TruePositives,
 )
 from labelmetrics.streaming.value import (
     Value as Value,
