@@ -32,15 +32,19 @@ def sigmoid(logits: NDArray[Any]) -> NDArray[Any]:
     return found
 
 
-def even_buckets(scores: NDArray[Any], n: int) -> Ints:
-    """How many of the thresholds 0, 1/(n-1), ..., 1 each score from 0 to 1 exceeds.
+def even_histogram(scores: NDArray[Any], positive: Bools, n: int, weight: NDArray[Any] | None = None) -> NDArray[Any]:
+    """Scores from 0 to 1 by label and by how many of the thresholds 0, 1/(n-1), ..., 1 each exceeds.
 
-    >>> even_buckets(np.array([0, 0.1, 0.5, 0.6, 1]), 3).tolist()
-    [0, 1, 1, 2, 2]
+    Parameters and result are those of :func:`histogram`, with ``n + 1`` buckets, of which the last stays empty.
+
+    >>> even_histogram(np.array([0, 0.1, 0.5, 0.6, 1]), np.array([0, 0, 0, 1, 1], bool), 3).tolist()
+    [[1, 2, 0, 0], [0, 0, 2, 0]]
     """
-    spread = np.multiply(scores, scores.dtype.type(n - 1))
-    found: Ints = np.ceil(spread, out=spread).astype(np.intp)
-    return found
+    as_type = scores.dtype.type
+    code = np.multiply(scores, as_type(n - 1))
+    np.ceil(code, out=code)
+    code += positive * as_type(n + 1)  # as floats, which are half as long as the integers that bincount wants
+    return np.bincount(code.astype(np.intp), weight, minlength=2 * n + 2).reshape(2, n + 1)
 
 
 def buckets(scores: NDArray[Any], thresholds: Floats) -> Ints:

@@ -64,7 +64,7 @@ def as_binary(labels: Array, scores: Array | None = None) -> Bools:
     if labels.dtype.kind == "b":
         return labels
     ones: Bools = labels == 1
-    if np.count_nonzero(ones) == np.count_nonzero(labels):
+    if np.count_nonzero(ones) == np.count_nonzero(labels != 0):
         return ones
     check_no_nan(labels, "y_true")
     wrong = labels[(labels != 0) & ~ones].flat[0]

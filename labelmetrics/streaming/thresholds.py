@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import reduce
 from typing import Any, ClassVar, Literal, NamedTuple, Unpack
 
 import numpy as np
@@ -114,8 +115,8 @@ class ThresholdMetric(Metric):
             negative.
         """
         truth, scores = paired(y_true, y_pred)
-        if scores.dtype.kind != "f":
-            scores = scores.astype(np.float64)
+        if scores.dtype.kind != "f" or scores.itemsize < 4:
+            scores = scores.astype(np.float32 if scores.itemsize < 4 else np.float64)
         positive = as_binary(truth, scores)
         if self._from_logits:
             check_no_nan(scores)
@@ -168,22 +169,21 @@ class ThresholdMetric(Metric):
             return kernel.histogram_of_one_threshold(scores > scores.dtype.type(self._rising[0]), positive)
         positive, scores = positive.ravel(), scores.ravel()
         weight = None if weight is None else weight.ravel()
-        found: Array | None = None
-        for start in range(0, max(len(scores), 1), kernel.BLOCK):
-            block = slice(start, start + kernel.BLOCK)
-            part = kernel.histogram(
-                self._bucket(scores[block]), positive[block], self._n_buckets, None if weight is None else weight[block]
-            )
-            found = part if found is None else found + part
-        assert found is not None
+        blocks = [slice(start, start + kernel.BLOCK) for start in range(0, max(len(scores), 1), kernel.BLOCK)]
+        found: Array = reduce(
+            np.add,
+            (
+                self._counted_block(positive[one], scores[one], None if weight is None else weight[one])
+                for one in blocks
+            ),
+        )
         return found if weight is None or weight.dtype.kind == "f" else np.rint(found).astype(np.int64)
 
-    def _bucket(self, scores: Array) -> Array:
-        if self._bins == "exact":
-            return kernel.exact_buckets(scores)
+    def _counted_block(self, positive: Bools, scores: Array, weight: Any) -> Array:
         if isinstance(self._bins, int):
-            return kernel.even_buckets(scores, self._bins)
-        return kernel.buckets(scores, self._rising)
+            return kernel.even_histogram(scores, positive, self._bins, weight)
+        bucket = kernel.exact_buckets(scores) if self._bins == "exact" else kernel.buckets(scores, self._rising)
+        return kernel.histogram(bucket, positive, self._n_buckets, weight)
 
     def _counts(self) -> Counts:
         """Counts above each threshold, rising."""

@@ -19,8 +19,8 @@ seeds = st.integers(0, 2**32 - 1).map(np.random.default_rng)
 
 
 def batch(rng: np.random.Generator, shape: tuple[int, ...], weight_shape: tuple[int, ...] | None = None) -> Any:
-    """Both labels, and scores of a grid and between its points; Keras counts scores of 0 at the wrong end, at times."""
-    guess = np.where(rng.random(shape) < 0.3, rng.integers(1, 17, shape) / 16, rng.random(shape))
+    """Both labels, and scores of a grid and between its points."""
+    guess = np.where(rng.random(shape) < 0.3, rng.integers(0, 17, shape) / 16, rng.random(shape))
     truth = rng.integers(0, 2, shape)
     truth.flat[:2] = 0, 1
     kind = rng.choice([np.int64, bool, np.float32])
@@ -90,7 +90,9 @@ def test_areas(curve: str, method: str, rng: np.random.Generator) -> None:
         truth[:2] = np.array([[0], [1]]) if width else [0, 1]  # both labels in each column
         if weight is not None:
             weight = weight + 1
-        batches.append((truth, np.log(guess / (1.001 - guess)) if options.get("from_logits") else guess, weight))
+        batches.append(
+            (truth, np.log((guess + 0.001) / (1.001 - guess)) if options.get("from_logits") else guess, weight)
+        )
     compare(*kinds, batches, 1e-5)
 
 
