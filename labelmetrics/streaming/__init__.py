@@ -25,18 +25,31 @@ _HOME = {
         "SparseTopKCategoricalAccuracy",
         "TopKCategoricalAccuracy",
     ),
+    "labelmetrics.streaming.areas": ("AUC",),
     "labelmetrics.streaming.configuration": (
         "deserialize",
         "get",
         "register_serializable",
         "serialize",
     ),
-    "labelmetrics.streaming.curve_metrics": (
-        "AUC",
+    "labelmetrics.streaming.confusion": ("ConfusionMatrix",),
+    "labelmetrics.streaming.constraint_metrics": (
         "PrecisionAtRecall",
         "RecallAtPrecision",
         "SensitivityAtSpecificity",
         "SpecificityAtSensitivity",
+    ),
+    "labelmetrics.streaming.determination": ("R2Score",),
+    "labelmetrics.streaming.f_scores": (
+        "F1Score",
+        "FBetaScore",
+    ),
+    "labelmetrics.streaming.iou_metrics": (
+        "BinaryIoU",
+        "IoU",
+        "MeanIoU",
+        "OneHotIoU",
+        "OneHotMeanIoU",
     ),
     "labelmetrics.streaming.margin_metrics": (
         "CategoricalHinge",

@@ -9,18 +9,37 @@ from labelmetrics.streaming.accuracy_metrics import (
     SparseTopKCategoricalAccuracy as SparseTopKCategoricalAccuracy,
     TopKCategoricalAccuracy as TopKCategoricalAccuracy,
 )
+from labelmetrics.streaming.areas import (
+    AUC as AUC,
+)
 from labelmetrics.streaming.configuration import (
     deserialize as deserialize,
     get as get,
     register_serializable as register_serializable,
     serialize as serialize,
 )
-from labelmetrics.streaming.curve_metrics import (
-    AUC as AUC,
+from labelmetrics.streaming.confusion import (
+    ConfusionMatrix as ConfusionMatrix,
+)
+from labelmetrics.streaming.constraint_metrics import (
     PrecisionAtRecall as PrecisionAtRecall,
     RecallAtPrecision as RecallAtPrecision,
     SensitivityAtSpecificity as SensitivityAtSpecificity,
     SpecificityAtSensitivity as SpecificityAtSensitivity,
+)
+from labelmetrics.streaming.determination import (
+    R2Score as R2Score,
+)
+from labelmetrics.streaming.f_scores import (
+    F1Score as F1Score,
+    FBetaScore as FBetaScore,
+)
+from labelmetrics.streaming.iou_metrics import (
+    BinaryIoU as BinaryIoU,
+    IoU as IoU,
+    MeanIoU as MeanIoU,
+    OneHotIoU as OneHotIoU,
+    OneHotMeanIoU as OneHotMeanIoU,
 )
 from labelmetrics.streaming.margin_metrics import (
     CategoricalHinge as CategoricalHinge,

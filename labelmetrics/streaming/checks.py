@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from labelmetrics.errors import InputError, SettingError
 from labelmetrics.kernels.batch import Bools, Ints
+from labelmetrics.kernels.label_maps import all_are_classes
 from labelmetrics.streaming.shapes import Array
 
 __all__ = ["as_binary", "as_labels", "check_no_nan", "check_probabilities", "whole"]
@@ -87,8 +88,7 @@ def as_labels(labels: Array, n_classes: int, what: str = "y_true") -> Ints:
             wrong = labels[whole_numbers != labels].flat[0]
             raise InputError(f"{what} holds class numbers from 0 to {n_classes - 1}, got {wrong:g}; are these scores?")
     numbers: NDArray[np.int64] = labels.astype(np.int64, copy=False)
-    # Seen as unsigned, negative numbers are large too, so one pass finds both.
-    if numbers.size and np.maximum.reduce(numbers.view(np.uint64), axis=None) >= n_classes:
+    if not all_are_classes(numbers, n_classes):
         wrong = numbers[(numbers < 0) | (numbers >= n_classes)].flat[0]
         raise InputError(f"{what} holds class numbers from 0 to {n_classes - 1}, got {wrong}")
     return numbers

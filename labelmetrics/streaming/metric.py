@@ -41,7 +41,7 @@ class Metric:
     name : str, optional
         Its name in results; that of the class in snake case unless given.
     dtype : str, optional
-        Dtype of results that are arrays; ``"float64"`` unless given. States are int64 or float64 whatever it is.
+        Dtype of results that are arrays of floats; ``"float64"`` unless given. States are int64 or float64 in any case.
     sync_on_compute : bool
         Whether a result is that of all processes.
     dist_sync_fn : callable, optional

@@ -71,7 +71,7 @@ class TruePositives(_Count):
     >>> streaming.TruePositives()([0, 1, 1, 1], [0.6, 0.7, 0.1, 0.9])
     2.0
     >>> streaming.TruePositives([0.5, 0.8])([0, 1, 1, 1], [0.6, 0.7, 0.1, 0.9])
-    array([2., 1.])
+    array([2, 1])
     """
 
     _which = "tp"

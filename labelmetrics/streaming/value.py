@@ -31,12 +31,14 @@ class Value(float):
 
 
 def as_value(found: Any, dtype: Any = np.float64) -> Any:
-    """Turn what a ``result`` method returned into a :class:`Value`, an array of ``dtype`` or a dict of these."""
+    """What ``result`` returned as a :class:`Value`, an array of ``dtype`` or of integers, or a dict of these."""
     if type(found) is Value:
         return found
     if isinstance(found, dict):
         return {name: as_value(one, dtype) for name, one in found.items()}
     if isinstance(found, float | int | np.number):
         return Value(found)
-    array = np.array(found, dtype=dtype)  # a copy: states are returned by many a metric, and must stay their own
+    array = np.array(found)  # a copy: states are returned by many a metric, and must stay their own
+    if array.dtype.kind == "f":
+        array = array.astype(dtype, copy=False)
     return Value(array.item()) if array.ndim == 0 else array
