@@ -75,9 +75,9 @@ class Confusion(Metric):
         weight = None
         if sample_weight is not None:
             weight = as_weight(sample_weight)
-            weight = (
-                weight.ravel() if weight.size == truth.size else broadcast_weight(weight, truth.shape, "y_true").ravel()
-            )
+            if weight.size != truth.size:
+                weight = broadcast_weight(weight, truth.shape, "y_true")
+            weight = weight.ravel()
         self._count(truth.ravel(), guess.ravel(), weight)
 
     def _classes(self, values: Array, side: int) -> Array:

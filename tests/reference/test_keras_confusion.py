@@ -135,7 +135,7 @@ def test_r2(aggregation: Any, rng: np.random.Generator) -> None:
     width = int(rng.integers(1, 4))
     batches = []
     for _ in range(3):
-        truth = rng.normal(size=(int(rng.integers(2, 9)), width)) + 1
+        truth = rng.normal(size=(int(rng.integers(3, 9)), width)) + 1
         weight = rng.choice([None, 1]) and rng.random(len(truth)) + 0.1
         batches.append((truth, truth + rng.normal(size=truth.shape) / 2, weight))
     options = {"class_aggregation": aggregation, "num_regressors": int(rng.integers(2)) if width == 1 else 0}
