@@ -26,6 +26,7 @@ _HOME = {
         "TopKCategoricalAccuracy",
     ),
     "labelmetrics.streaming.areas": ("AUC",),
+    "labelmetrics.streaming.collection": ("MetricCollection",),
     "labelmetrics.streaming.configuration": (
         "deserialize",
         "get",

@@ -12,6 +12,9 @@ from labelmetrics.streaming.accuracy_metrics import (
 from labelmetrics.streaming.areas import (
     AUC as AUC,
 )
+from labelmetrics.streaming.collection import (
+    MetricCollection as MetricCollection,
+)
 from labelmetrics.streaming.configuration import (
     deserialize as deserialize,
     get as get,

@@ -231,7 +231,9 @@ def get(identifier: Any) -> Any:
     from labelmetrics.streaming.metric import Metric
 
     if isinstance(identifier, Mapping):
-        return deserialize(identifier)
+        identifier = from_json(dict(identifier))
+        if isinstance(identifier, Mapping):
+            return deserialize(identifier)
     found = _found(identifier) if isinstance(identifier, str) else identifier
     if isinstance(found, type) and issubclass(found, Metric):
         try:

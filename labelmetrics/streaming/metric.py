@@ -396,6 +396,18 @@ class Metric:
         """What metrics must have in common to keep one statistic together in a collection; ``None`` for never."""
         return None
 
+    def _follow(self, leader: Metric) -> bool:
+        """Have the states of ``leader`` instead of its own, unless one of the two has seen anything already."""
+        if self._states is leader._states:
+            return True
+        if self._states.keys() != leader._states.keys() or any(
+            state.writes for state in (*self.variables, *leader.variables)
+        ):
+            return False
+        vars(self).update({name: state for name, state in leader._states.items() if name in vars(self)})
+        self._states = leader._states
+        return True
+
     # ---------------------------------------------------------------------------------------------- configuration
 
     def get_config(self) -> dict[str, Any]:
