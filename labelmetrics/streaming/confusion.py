@@ -9,6 +9,7 @@ import numpy as np
 
 from labelmetrics.errors import InputError, SettingError
 from labelmetrics.kernels.label_maps import BLOCK, all_are_classes, joint_counts
+from labelmetrics.streaming.annotations import counts_annotation
 from labelmetrics.streaming.arrays import as_array
 from labelmetrics.streaming.checks import check_no_nan, whole
 from labelmetrics.streaming.metric import Metric, SyncOptions
@@ -199,6 +200,35 @@ class ConfusionMatrix(Confusion):
         if normalize not in (None, "true", "pred", "all"):
             raise SettingError(f"normalize must be true, pred, all or None, got {normalize!r}")
         self._normalize = normalize
+
+    def to_annotation(self, metric_name: str | None = None, *, class_id: int | None = None, **fields: Any) -> Any:
+        """The counts of one class as a metric annotation.
+
+        Parameters
+        ----------
+        metric_name : str, optional
+            Name of the annotation; that of the metric unless given.
+        class_id : int
+            The class.
+        **fields
+            Further fields of the annotation: ``feature_name``, ``subclass_name``, ``data_row``.
+
+        Returns
+        -------
+        ConfusionMatrixMetric
+
+        Raises
+        ------
+        SettingError
+            There is no such class, or the counts are weighted by fractions.
+        """
+        if class_id is None or not 0 <= class_id < self.num_classes:
+            raise SettingError(f"class_id must be a class from 0 to {self.num_classes - 1}, got {class_id!r}")
+        matrix = self.matrix.value
+        tp = matrix[class_id, class_id]
+        fp, fn = matrix[:, class_id].sum() - tp, matrix[class_id].sum() - tp
+        counts = tp, fp, matrix.sum() - tp - fp - fn, fn
+        return counts_annotation(counts, self.name, metric_name, fields)
 
     def result(self) -> Any:
         """The matrix."""

@@ -11,15 +11,14 @@ import numpy as np
 
 from labelmetrics.errors import SettingError, SettingMismatchError
 from labelmetrics.streaming import configuration
-from labelmetrics.streaming.state import Parts, Reduce, State, make_state
-from labelmetrics.streaming.synchronisation import StateDict, SyncFunction, gather_with_torch, torch_is_distributed
+from labelmetrics.streaming.annotations import counts_annotation, scalar_annotation
+from labelmetrics.streaming.stateful import Stateful
+from labelmetrics.streaming.synchronisation import SyncFunction, gather_with_torch, torch_is_distributed
 from labelmetrics.streaming.value import as_value
-from labelmetrics.words import near
 
 __all__ = ["Metric", "SyncOptions"]
 
 WHERE_IT_RUNS = ("dist_sync_fn", "process_group", "sync_on_compute")
-PARTS = ("", "low", "writes")
 
 
 class SyncOptions(TypedDict, total=False):
@@ -30,7 +29,7 @@ class SyncOptions(TypedDict, total=False):
     process_group: Any
 
 
-class Metric:
+class Metric(Stateful):
     """Base of all metrics: states that are updated batch by batch, and a result that is computed from them.
 
     A subclass makes its states in ``__init__`` and defines ``update_state`` and ``result``. It may be written as for
@@ -73,16 +72,14 @@ class Metric:
     higher_is_better: ClassVar[bool | None] = None
     """Whether more is better, less is (``False``), or neither."""
 
-    _states: dict[str, State]
     _made_with: dict[str, Any]
     _is_reading: bool
     _dtype: np.dtype[Any]
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:
-        self = super().__new__(cls)
-        # Set past __setattr__, and here, so that a subclass may make states before it calls super().__init__().
+        self = super().__new__(cls, *args, **kwargs)
+        # Here, so that a subclass may make states before it calls super().__init__().
         vars(self).update(
-            _states={},
             _made_with=configuration.bound(cls, args, kwargs),
             _is_reading=False,
             name=configuration.snake_case(cls.__name__),
@@ -123,114 +120,12 @@ class Metric:
         if "result" in vars(cls):
             cls.result = _read(cls.result)  # type: ignore[method-assign, assignment]
 
-    # ------------------------------------------------------------------------------------------------------- states
-
-    def add_state(
-        self,
-        name: str,
-        default: Any = 0,
-        reduce: Reduce = "sum",
-        *,
-        dist_reduce_fx: Reduce | None = None,
-        persistent: bool = True,
-    ) -> State:
-        """Make a state, which is then an attribute of this name.
-
-        Parameters
-        ----------
-        name : str
-            Name of the state and of the attribute.
-        default : float, array-like, None or empty list
-            What it is at first. ``None`` takes the shape of what is added first; an empty list holds arrays that are
-            concatenated.
-        reduce : {"sum", "mean", "max", "min", "cat"} or callable
-            How states of several workers become one. A mean weighs by how often each was written. A callable takes them
-            stacked along a new first axis; it sees only states that were written.
-        dist_reduce_fx
-            The name that TorchMetrics has for ``reduce``.
-        persistent
-            Not used; every state is part of ``state_dict``.
-
-        Returns
-        -------
-        State
-
-        Raises
-        ------
-        SettingError
-            The name is taken, or there is no such reduction.
-        """
-        if name in self._states or (hasattr(type(self), name)):
-            raise SettingError(f"{type(self).__name__} has a {name!r} already")
-        state = self._states[name] = make_state(name, default, dist_reduce_fx or reduce)
-        vars(self)[name] = state
-        return state
-
-    def add_variable(
-        self,
-        shape: Any = (),
-        initializer: Any = None,
-        dtype: Any = None,
-        aggregation: str = "sum",
-        name: str | None = None,
-    ) -> State:
-        """Make a state as in Keras, and return it.
-
-        Parameters
-        ----------
-        shape : tuple of int
-            Shape of the state.
-        initializer : {"zeros", "ones"} or callable, optional
-            What it holds at first; a callable is given shape and dtype.
-        dtype : optional
-            Integers make a state of int64, everything else one of float64.
-        aggregation : {"sum", "mean"}
-            How states of several workers become one.
-        name : str, optional
-            Name of the state.
-
-        Raises
-        ------
-        SettingError
-            The name is taken, or there is no such initializer.
-        """
-        base = name or "variable"
-        name = base if base not in self._states else f"{base}_{len(self._states)}"
-        is_whole = dtype is not None and str(dtype).lstrip("u").startswith(("int", "bool"))
-        default = _initial(initializer, shape, np.dtype(np.int64 if is_whole else np.float64))
-        state = self._states[name] = make_state(name, default, aggregation if aggregation == "mean" else "sum")
-        return state
-
-    def add_weight(self, shape: Any = (), initializer: Any = None, dtype: Any = None, name: str | None = None) -> State:
-        """Make a state as in Keras; parameters as in :meth:`add_variable`."""
-        return self.add_variable(shape, initializer, dtype, name=name)
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        current = vars(self).get(name)
-        if isinstance(current, State) and not isinstance(value, State):
-            current.assign(value)
-        else:
-            super().__setattr__(name, value)
-
-    def _named_states(self) -> Iterator[tuple[str, State]]:
-        """States by name, also those of metrics that are attributes."""
-        yield from self._states.items()
-        for attribute, value in vars(self).items():
-            if isinstance(value, Metric):
-                for name, state in value._named_states():
-                    yield f"{attribute}.{name}", state
-
     def _inner(self) -> Iterator[Metric]:
         """Metrics that are attributes of this one, and theirs."""
         for value in vars(self).values():
             if isinstance(value, Metric):
                 yield value
                 yield from value._inner()
-
-    @property
-    def variables(self) -> list[State]:
-        """All states, in the order in which they were made."""
-        return [state for _, state in self._named_states()]
 
     @property
     def dtype(self) -> str:
@@ -306,47 +201,6 @@ class Metric:
 
     # ------------------------------------------------------------------------------------------------------- merging
 
-    def state_dict(self) -> StateDict:
-        """All states as plain arrays, by name; ``NAME.low`` is what rounding left over of a compensated sum."""
-        return {
-            f"{name}.{part}" if part else name: array
-            for name, state in self._named_states()
-            for part, array in state.parts().items()
-        }
-
-    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
-        """Become what :meth:`state_dict` gave.
-
-        Parameters
-        ----------
-        state_dict : mapping of str to array-like
-            What it gave, also after a way through files.
-
-        Raises
-        ------
-        SettingMismatchError
-            It is of another metric.
-        """
-        parts = self._parts(state_dict)
-        for name, state in self._named_states():
-            state.load(parts[name])
-
-    def _parts(self, state_dict: Mapping[str, Any]) -> dict[str, Parts]:
-        found: dict[str, Parts] = {}
-        left = set(state_dict)
-        for name, state in self._named_states():
-            keys = {part: f"{name}.{part}" if part else name for part in PARTS}
-            found[name] = {part: np.asarray(state_dict[key]) for part, key in keys.items() if key in left}
-            if not found[name] and state.default is not None:
-                raise SettingMismatchError(f"no state {name!r} of {type(self).__name__} among {sorted(state_dict)}")
-            left -= set(keys.values())
-        if left:
-            known = [name for name, _ in self._named_states()]
-            raise SettingMismatchError(
-                f"{type(self).__name__} has no state {min(left)!r}{near(min(left), known)}; it has {', '.join(known)}"
-            )
-        return found
-
     def merge_state(self, metrics: Metric | Mapping[str, Any] | Iterable[Metric | Mapping[str, Any]]) -> None:
         """Take in what other metrics of this kind have seen, as if this one had seen it.
 
@@ -366,17 +220,6 @@ class Metric:
                 self._check_alike(one)
         parts = [self._parts(one.state_dict() if isinstance(one, Metric) else one) for one in listed]
         self._merge(parts)
-
-    def _merge(self, parts: Sequence[Mapping[str, Parts]]) -> None:
-        named = dict(self._named_states())
-        before = {name: state.parts() for name, state in named.items()}
-        try:
-            for name, state in named.items():
-                state.merge([one[name] for one in parts])
-        except SettingMismatchError:
-            for name, state in named.items():
-                state.load(before[name])
-            raise
 
     def _check_alike(self, other: Metric) -> None:
         if type(self) is not type(other):
@@ -407,6 +250,60 @@ class Metric:
         vars(self).update({name: state for name, state in leader._states.items() if name in vars(self)})
         self._states = leader._states
         return True
+
+    # -------------------------------------------------------------------------------------------------- annotations
+
+    def to_annotation(
+        self,
+        metric_name: str | None = None,
+        *,
+        feature_name: str | None = None,
+        subclass_name: str | None = None,
+        confidences: Sequence[float] | None = None,
+        **fields: Any,
+    ) -> Any:
+        """The result as a metric annotation.
+
+        Parameters
+        ----------
+        metric_name : str, optional
+            Name of the annotation; that of the metric unless given or reserved by the platform.
+        feature_name, subclass_name : str, optional
+            What it is about; the whole data row unless given.
+        confidences : sequence of float, optional
+            Confidence keys, which must be thresholds of the metric. At each, the annotation has the counts of scores
+            above it.
+        **fields
+            Further fields of the annotation, such as ``data_row``.
+
+        Returns
+        -------
+        ScalarMetric or ConfusionMatrixMetric
+            A scalar metric of the result, by confidence key where the metric has a value for each of its thresholds;
+            with ``confidences``, a confusion matrix metric.
+
+        Raises
+        ------
+        SettingError
+            The name is reserved; the metric has no thresholds, or not these; the result is no number.
+        InputError
+            The value is not finite, or a field cannot be what it is.
+        """
+        named = {"feature_name": feature_name, "subclass_name": subclass_name, **fields}
+        if confidences is not None:
+            return counts_annotation(self._counts_at(confidences), self.name, metric_name, named)
+        return scalar_annotation(self._by_key(self.result()), self.name, metric_name, named)
+
+    def _counts_at(self, confidences: Sequence[float]) -> dict[float, Any]:
+        """TP, FP, TN and FN at confidence keys."""
+        del confidences
+        raise SettingError(f"{type(self).__name__} has no thresholds, so there are no counts at confidences")
+
+    def _by_key(self, result: Any) -> Any:
+        """The result as the value of a scalar metric."""
+        if isinstance(result, float):
+            return float(result)
+        raise SettingError(f"the result of {self.name} is no number but {type(result).__name__}; name one value of it")
 
     # ---------------------------------------------------------------------------------------------- configuration
 
@@ -474,17 +371,6 @@ def _comparable(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {key: _comparable(one) for key, one in value.items()}
     return value
-
-
-def _initial(initializer: Any, shape: Any, dtype: np.dtype[Any]) -> Any:
-    if initializer is None or initializer == "zeros":
-        return np.zeros(shape, dtype)
-    if initializer == "ones":
-        return np.ones(shape, dtype)
-    if callable(initializer):
-        made = initializer() if isinstance(initializer, type) else initializer
-        return np.asarray(made(shape, dtype=dtype.name)).astype(dtype)
-    raise SettingError(f"initializer must be zeros, ones or callable, got {initializer!r}")
 
 
 def _read(result: Callable[[Any], Any]) -> Callable[[Any], Any]:

@@ -34,6 +34,11 @@ class _AtThresholds(ThresholdMetric):
         values = self._values(self._counts())
         return values[0] if len(self.thresholds) == 1 else values[self._order]
 
+    def _by_key(self, result: Any) -> Any:
+        if isinstance(result, float):
+            return float(result)
+        return {key: float(value) for key, value in zip(self.thresholds, result, strict=True)}
+
     def _values(self, counts: Counts) -> Array:
         raise NotImplementedError
 

@@ -21,6 +21,9 @@ __all__ = ["Counts", "ThresholdMetric", "ratio", "read_thresholds"]
 
 LOGITS = "; are these logits? Apply the sigmoid first (AUC has from_logits=True)"
 
+EQUAL = 1e-9
+"""Confidence keys and thresholds that differ by no more are the same."""
+
 Bins = int | tuple[float, ...] | Literal["exact"]
 """Thresholds: so many, evenly from 0 to 1; these, rising; or one between any two buckets of the exact kind."""
 
@@ -191,6 +194,21 @@ class ThresholdMetric(Metric):
         total = self.histogram.value.sum(axis=-1, keepdims=True)
         below = total - above
         return Counts(above[..., 1, :], above[..., 0, :], below[..., 0, :], below[..., 1, :])
+
+    def _counts_at(self, confidences: Sequence[float]) -> dict[float, Any]:
+        if self._by_label or self._bins == "exact":
+            raise SettingError(f"{self.name} has no counts at single thresholds: it is exact, or of several labels")
+        rising = np.linspace(0, 1, self._bins) if isinstance(self._bins, int) else self._rising
+        counts = np.stack(self._counts())
+        found = {}
+        for one in confidences:
+            nearest = int(np.abs(rising - one).argmin())
+            if abs(rising[nearest] - one) > EQUAL:
+                raise SettingError(
+                    f"{one!r} is no threshold of {self.name}; the nearest is {rising[nearest]:.6g}, of {len(rising)}"
+                )
+            found[float(one)] = counts[:, nearest]
+        return found
 
     def _shares(self) -> Any:
         weights = None if self._label_weights is None else tuple(self._label_weights.tolist())
