@@ -185,7 +185,7 @@ class MeanIoU(IoU):
     ) -> None:
         super().__init__(
             num_classes,
-            range(num_classes),
+            range(whole("num_classes", num_classes)),
             name,
             dtype,
             ignore_class,

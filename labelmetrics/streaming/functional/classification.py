@@ -234,7 +234,7 @@ def _one_hot(y_true: Any, y_pred: Any, other: str) -> tuple[Array, Array]:
                 f"ones are meant; take the metric whose name begins with {other}"
             )
         raise InputError(f"y_true has the shape {truth.shape} and y_pred {guess.shape}; they must be the same")
-    if not guess.ndim or guess.shape[-1] == 1:
+    if not guess.ndim or guess.shape[-1] < 2:
         raise InputError(
             f"scores of several classes are needed, y_pred has the shape {guess.shape}; take BinaryAccuracy for one"
         )
@@ -257,6 +257,8 @@ def _beside(labels: Array, scores: Array) -> Array:
 
 def _class_numbers(y_true: Any, y_pred: Any) -> tuple[Array, Array]:
     truth, guess = as_array(y_true), as_array(y_pred)
-    labels = as_labels(_beside(truth, guess), guess.shape[-1] if guess.ndim else 0)
+    if not guess.ndim or not guess.shape[-1]:
+        raise InputError(f"y_pred must have scores along its last axis, got the shape {guess.shape}")
+    labels = as_labels(_beside(truth, guess), guess.shape[-1])
     check_no_nan(guess)
     return labels, guess

@@ -93,6 +93,8 @@ def categorical_hinge(y_true: Any, y_pred: Any) -> Floats:
     """
     truth, guess = as_floats(*paired(y_true, y_pred))
     check_no_nan(guess)
+    if not guess.ndim or not guess.shape[-1]:
+        raise InputError(f"y_pred must have scores along its last axis, got the shape {guess.shape}")
     right = np.sum(truth * guess, axis=-1)
     wrong = np.max((1 - truth) * guess, axis=-1)
     found: Floats = np.maximum(wrong - right + 1, 0)

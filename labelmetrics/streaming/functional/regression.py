@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from labelmetrics.errors import InputError
 from labelmetrics.kernels.batch import Floats
 from labelmetrics.streaming.checks import check_no_nan
 from labelmetrics.streaming.shapes import Array, paired
@@ -233,6 +234,8 @@ def cosine_similarity(y_true: Any, y_pred: Any, axis: int = -1) -> Floats:
     array([0., 1.])
     """
     truth, guess = _numbers(y_true, y_pred)
+    if not -truth.ndim <= axis < truth.ndim:
+        raise InputError(f"vectors along axis {axis} are needed, y_pred has the shape {guess.shape}")
     norm = np.linalg.norm(truth, axis=axis) * np.linalg.norm(guess, axis=axis)
     product = np.sum(truth * guess, axis=axis)
     found: Floats = np.divide(product, norm, out=np.zeros_like(product), where=norm > 0)
