@@ -125,18 +125,18 @@ class AUC(ThresholdMetric):
         found = self.histogram.value
         if not np.any(found):
             return 0.0
-        undefined = ~(found.sum(axis=-1) > 0)
-        self._warn(found, undefined[..., 1] if self._curve == "PR" else undefined.any(axis=-1))
-        areas = self._areas(self._points(found))
-        areas = np.where(undefined[..., 1] if self._curve == "PR" else undefined.any(axis=-1), np.nan, areas)
+        weight = self._areas_weight
+        if weight is not None and weight.shape != found.shape[:1]:
+            raise SettingError(f"there are {len(found)} labels and {weight.size} label_weights")
+        lacks = found.sum(axis=-1) == 0
+        undefined = lacks[..., 1] if self._curve == "PR" else lacks.any(axis=-1)
+        self._warn(found, undefined)
+        areas = np.where(undefined, np.nan, self._areas(self._points(found)))
         if not self._by_label:
             return areas
-        weight = np.ones(len(areas)) if self._areas_weight is None else self._areas_weight
-        if np.shape(weight) != areas.shape:
-            raise SettingError(f"there are {len(areas)} labels and {len(weight)} label_weights")
-        defined = ~np.isnan(areas)
-        total = weight[defined].sum()
-        return np.sum(areas[defined] * weight[defined]) / total if total else np.nan
+        if undefined.all() or (weight is not None and not weight[~undefined].any()):
+            return np.nan
+        return np.average(areas[~undefined], weights=None if weight is None else weight[~undefined])
 
     def _points(self, found: Array) -> Counts:
         """Counts at all points of the curve, from that where all is positive to that where nothing is."""
