@@ -30,6 +30,7 @@ from benchmarks import (
     objects_to_metrics,
     parse_and_dump,
     parts,
+    streaming_metrics,
 )
 from benchmarks.measure import Disagreement, Report
 
@@ -43,6 +44,8 @@ COMPARISONS: dict[str, Callable[..., Report]] = {
     **{name: partial(objects_to_metrics.run, name) for name in objects_to_metrics.SETS},
     "label-maps": label_maps.run,
     "bootstrap": bootstrap.run,
+    **{f"streaming-{name}": partial(streaming_metrics.run, name) for name in streaming_metrics.WORKS},
+    "streaming-exact-auc": streaming_metrics.run_exact,
     "parse-and-dump": parse_and_dump.run,
     "parts": parts.run,
     "parts-keys": partial(parts.run, confidences=10),
@@ -56,6 +59,9 @@ PACKAGES = (
     "shapely",
     "pycocotools",
     "scikit-learn",
+    "keras",
+    "torch",
+    "torchmetrics",
 )
 
 

@@ -14,6 +14,10 @@ from labelmetrics.streaming.shapes import Array
 
 __all__ = ["as_binary", "as_labels", "check_no_nan", "check_probabilities", "whole"]
 
+BITS_OF_ONE = {
+    np.dtype(floats): np.ones((), floats).view(unsigned)[()]
+    for floats, unsigned in ((np.float32, np.uint32), (np.float64, np.uint64))
+}
 SWAPPED = "; y_pred holds nothing but 0 and 1: are y_true and y_pred swapped?"
 
 
@@ -45,6 +49,11 @@ def check_probabilities(scores: Array, remedy: str = "", what: str = "y_pred") -
         One does.
     """
     if scores.dtype.kind == "b" or not scores.size:
+        return
+    bits = BITS_OF_ONE.get(scores.dtype)
+    # As unsigned integers, the bits of floats from 0 on rise with them, and those of negative ones and of NaN are above
+    # those of 1, so that one pass finds all. It takes -0.0 for negative, which the two passes below do not.
+    if bits is not None and np.maximum.reduce(scores.view(bits.dtype), axis=None) <= bits:
         return
     least, most = np.minimum.reduce(scores, axis=None), np.maximum.reduce(scores, axis=None)
     if least >= 0 and most <= 1:

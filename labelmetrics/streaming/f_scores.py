@@ -93,7 +93,6 @@ class FBetaScore(Metric):
             negative.
         """
         truth, guess = as_array(y_true), as_array(y_pred)
-        check_no_nan(guess)
         n_classes = self._n_classes or (guess.shape[1] if guess.ndim == 2 else 0)
         if not n_classes or guess.ndim > 2 or (guess.ndim == 2 and guess.shape[1] != n_classes):
             wanted = "C" if self._n_classes is None else self._n_classes
@@ -109,6 +108,7 @@ class FBetaScore(Metric):
             raise InputError(f"y_true has the shape {truth.shape}, which does not fit y_pred of {guess.shape}")
         truth = as_binary(truth, guess) if truth.ndim == 2 else as_labels(truth, n_classes)
         if self._threshold is not None and guess.ndim == 2:
+            check_no_nan(guess)
             found = _from_masks(truth, guess > self._threshold, weight)
         else:
             found = _from_classes(truth, guess, n_classes, weight)
@@ -152,6 +152,8 @@ def _from_classes(truth: Array, guess: Array, n: int, weight: Any) -> Array:
     else:
         predicted = guess.argmax(axis=1)
         best = np.abs(guess[rows, predicted])
+        if np.isnan(best).any():  # NaN counts as the highest, so that here is the place to look
+            check_no_nan(guess)
         some = None if (best > NOTHING).all() else best > NOTHING
     right = truth == predicted if truth.ndim == 1 else truth[rows, predicted]
     if some is not None:

@@ -88,11 +88,12 @@ class ThresholdMetric(Metric):
         self._class_id = None if class_id is None else whole("class_id", class_id, 0)
         self._from_logits = from_logits
         self._by_label = by_label
+        self._rising = np.array(bins) if isinstance(bins, tuple) else np.empty(0)
+        self._takes_any_score = bool(self._rising.size) and self._rising[0] == -math.inf
         self._label_weights = None if label_weights is None or by_label else as_weight(label_weights)
         self._n_buckets = (
             kernel.EXACT_BUCKETS if bins == "exact" else 1 + (bins if isinstance(bins, int) else len(bins))
         )
-        self._rising = np.array(bins) if isinstance(bins, tuple) else np.empty(0)
         shape = (2, self._n_buckets)
         if not by_label:
             self.add_state("histogram", np.zeros(shape, np.int64))
@@ -124,7 +125,7 @@ class ThresholdMetric(Metric):
         if self._from_logits:
             check_no_nan(scores)
             scores = kernel.sigmoid(scores.astype(np.float64) if self._bins == "exact" else scores)
-        elif self._rising.size and self._rising[0] == -math.inf:
+        elif self._takes_any_score:
             check_no_nan(scores)
         else:
             check_probabilities(scores, LOGITS)
@@ -172,14 +173,15 @@ class ThresholdMetric(Metric):
             return kernel.histogram_of_one_threshold(scores > scores.dtype.type(self._rising[0]), positive)
         positive, scores = positive.ravel(), scores.ravel()
         weight = None if weight is None else weight.ravel()
-        blocks = [slice(start, start + kernel.BLOCK) for start in range(0, max(len(scores), 1), kernel.BLOCK)]
-        found: Array = reduce(
-            np.add,
-            (
+        if len(scores) <= kernel.BLOCK:
+            found = self._counted_block(positive, scores, weight)
+        else:
+            blocks = (slice(start, start + kernel.BLOCK) for start in range(0, len(scores), kernel.BLOCK))
+            parts = (
                 self._counted_block(positive[one], scores[one], None if weight is None else weight[one])
                 for one in blocks
-            ),
-        )
+            )
+            found = reduce(np.add, parts)
         return found if weight is None or weight.dtype.kind == "f" else np.rint(found).astype(np.int64)
 
     def _counted_block(self, positive: Bools, scores: Array, weight: Any) -> Array:
