@@ -316,6 +316,15 @@ def test_the_local_server(tmp_path: Path) -> None:
         assert "'first-2' is free" in other.json()["message"]
 
 
+def test_streaming_metrics() -> None:
+    """Each of its sections has a test in ``test_keras_differences``."""
+    section = PAGE.read_text().partition("\n## Streaming metrics\n")[2]
+    headings = re.findall(r"^### (.+)$", section, re.MULTILINE)
+    slugs = ["test_" + re.sub(r"\W+", "_", heading.lower()) for heading in headings]
+    source = (Path(__file__).parent / "test_keras_differences.py").read_text()
+    assert re.findall(r"^def (test_\w+)", source, re.MULTILINE) == slugs
+
+
 def test_every_section_of_the_page_has_a_test() -> None:
     headings = re.findall(r"^## (.+)$", PAGE.read_text(), re.MULTILINE)
     slugs = ["test_" + re.sub(r"\W+", "_", heading.lower()) for heading in headings]
