@@ -12,6 +12,7 @@ from pkgutil import resolve_name
 from typing import Any
 
 import labelmetrics
+from labelmetrics import streaming
 
 WIDTH = 110
 
@@ -151,6 +152,34 @@ RETURNED = (
     "labelmetrics.formats.manifest.Manifest",
     "labelmetrics.formats.manifest.Provenance",
 )
+# Of ``labelmetrics.streaming``; metrics stand in a table.
+STREAMING = (
+    "Metric",
+    "MetricCollection",
+    "updated",
+    "merged",
+    "get",
+    "serialize",
+    "deserialize",
+    "register_serializable",
+    "State",
+    "Value",
+    "gather_with_torch",
+)
+METRIC_MODULES = (
+    "means",
+    "accuracy_metrics",
+    "probability_metrics",
+    "regression_metrics",
+    "margin_metrics",
+    "threshold_metrics",
+    "areas",
+    "constraint_metrics",
+    "confusion",
+    "iou_metrics",
+    "f_scores",
+    "determination",
+)
 # Made by functions, not by people.
 RESULTS = {
     "EntityCounts",
@@ -192,12 +221,61 @@ def page() -> str:
     parts.append("## On a cluster\n")
     parts.append("Names of `labelmetrics.distributed` (extra `dask`) and `labelmetrics.workers`.\n")
     parts += [entry(path, resolve_name(path), False) for path in ELSEWHERE]
+    parts += streaming_parts()
     parts.append("## What is returned\n")
     parts.append("Objects that methods and functions return; nobody has to make them.\n")
     for path in RETURNED:
         module, _, name = path.rpartition(".")
         parts.append(entry(name, getattr(import_module(module), name), True))
     return "\n".join(parts)
+
+
+def streaming_parts() -> list[str]:
+    """The section on streaming metrics: what they have in common, and the call of each."""
+    parts = ["## Streaming metrics\n", "Names of `labelmetrics.streaming`; see [Streaming metrics](streaming.md).\n"]
+    parts += [entry(name, getattr(streaming, name), False) for name in STREAMING]
+    for name, metric in metrics():
+        text = inspect.getdoc(metric) or ""
+        parts.append(f"### {name}\n\n```text\n{wrapped(name, list(signature(metric)))}\n```\n")
+        parts.append(f"{plain(summary(text))}\n")
+        parts.append(table(("parameter", "meaning"), [(code(one), plain(told)) for one, told in parameters(text)]))
+    parts.append("### streaming.functional\n")
+    functions = [(name, getattr(streaming.functional, name)) for name in streaming.functional.__all__]
+    rows = [
+        (f"`{name}({', '.join(signature(function))})`", plain(summary(inspect.getdoc(function) or "")))
+        for name, function in functions
+    ]
+    return [*parts, table(("function", "value for each sample"), rows)]
+
+
+def metrics() -> list[tuple[str, Any]]:
+    """Metric classes, module by module."""
+    public = [getattr(streaming, name) for name in streaming.__all__]
+    found = [one for one in public if inspect.isclass(one) and issubclass(one, streaming.Metric)]
+    found.remove(streaming.Metric)
+
+    def place(metric: Any) -> tuple[int, int]:
+        return METRIC_MODULES.index(metric.__module__.rpartition(".")[2]), inspect.getsourcelines(metric)[1]
+
+    return [(one.__name__, one) for one in sorted(found, key=place)]
+
+
+def streaming_table() -> str:
+    """All metrics with their formulas, for ``docs/streaming.md``."""
+    rows = []
+    for name, metric in metrics():
+        text = inspect.getdoc(metric) or ""
+        formula = re.search(r"^Formula: (.*?)^Shapes: ", text, re.MULTILINE | re.DOTALL)
+        assert formula is not None, name
+        rows.append((f"`{name}`", plain(text.partition("\n")[0]), plain(" ".join(formula[1].split()))))
+    lines = [f"| {' | '.join(row)} |" for row in rows]
+    return "\n".join(["| metric | what it is | formula |", "|---|---|---|", *lines, ""])
+
+
+def with_table(text: str) -> str:
+    """The text of ``docs/streaming.md`` with the table as it must be."""
+    between = re.compile(r"(<!-- metrics: [^\n]*-->\n).*?(<!-- end of metrics -->)", re.DOTALL)
+    return between.sub(lambda found: f"{found[1]}{streaming_table()}{found[2]}", text)
 
 
 def entry(name: str, public: Any, is_result: bool) -> str:
@@ -319,3 +397,5 @@ def table(names: tuple[str, str], rows: list[tuple[str, str]]) -> str:
 if __name__ == "__main__":
     target = Path(__file__).with_name("python.md")
     target.write_text(page(), "utf-8")
+    other = Path(__file__).with_name("streaming.md")
+    other.write_text(with_table(other.read_text("utf-8")), "utf-8")

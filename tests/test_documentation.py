@@ -195,6 +195,8 @@ def test_python_reference_is_current() -> None:
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     assert (ROOT / "docs" / "python.md").read_text("utf-8") == module.page(), "run: python docs/make_python.py"
+    streaming = (ROOT / "docs" / "streaming.md").read_text("utf-8")
+    assert streaming == module.with_table(streaming), "run: python docs/make_python.py"
 
 
 def test_no_module_hides_a_public_name() -> None:

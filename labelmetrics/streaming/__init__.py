@@ -80,6 +80,10 @@ _HOME = {
         "MeanSquaredLogarithmicError",
         "RootMeanSquaredError",
     ),
+    "labelmetrics.streaming.spreading": (
+        "merged",
+        "updated",
+    ),
     "labelmetrics.streaming.state": ("State",),
     "labelmetrics.streaming.synchronisation": ("gather_with_torch",),
     "labelmetrics.streaming.threshold_metrics": (

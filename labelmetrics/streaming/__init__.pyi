@@ -74,6 +74,10 @@ from labelmetrics.streaming.regression_metrics import (
     MeanSquaredLogarithmicError as MeanSquaredLogarithmicError,
     RootMeanSquaredError as RootMeanSquaredError,
 )
+from labelmetrics.streaming.spreading import (
+    merged as merged,
+    updated as updated,
+)
 from labelmetrics.streaming.state import (
     State as State,
 )

@@ -56,6 +56,12 @@ def _signature(cls: type) -> inspect.Signature:
     return inspect.signature(cls.__init__)  # type: ignore[misc]
 
 
+def signature(cls: type) -> inspect.Signature:
+    """Signature of a class, by its constructor."""
+    own = _signature(cls)
+    return own.replace(parameters=list(own.parameters.values())[1:])
+
+
 def bound(cls: type, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
     """Arguments of a constructor by name, with the defaults; what does not fit is left to the constructor itself."""
     try:

@@ -29,7 +29,9 @@ class _OfValues(Metric):
 class Sum(_OfValues):
     """Weighted sum of values.
 
-    Formula: ``sum(weight * value)``. Source: ``keras.metrics.Sum``.
+    Formula: ``sum(weight * value)``.
+    Shapes: values (n, ...).
+    Source: ``keras.metrics.Sum``.
 
     Parameters
     ----------
@@ -100,8 +102,9 @@ class _Average(Metric):
 class Mean(_OfValues, _Average):
     """Weighted mean of values.
 
-    Formula: ``sum(weight * value) / sum(weight)``; 0 without values. Values of more axes than the weights are averaged
-    over those first. Source: ``keras.metrics.Mean``.
+    Formula: ``sum(weight * value) / sum(weight)``; 0 without values.
+    Shapes: values (n, ...), of which axes beyond those of the weights are averaged first.
+    Source: ``keras.metrics.Mean``.
 
     Parameters
     ----------
@@ -156,8 +159,9 @@ class Mean(_OfValues, _Average):
 class MeanTensor(_OfValues):
     """Weighted mean of tensors, element by element.
 
-    Formula: ``sum(weight * values) / sum(weight)`` at each index, over batches, which all have one shape; 0 where the
-    weight is 0. Source: ``tf.keras.metrics.MeanTensor`` (TensorFlow 2.15; Keras 3 has it no more).
+    Formula: ``sum(weight * values) / sum(weight)`` at each index, over batches; 0 where the weight is 0.
+    Shapes: values of one shape in all batches, which is that of the result.
+    Source: ``tf.keras.metrics.MeanTensor`` (TensorFlow 2.15; Keras 3 has it no more).
 
     Parameters
     ----------
@@ -227,6 +231,8 @@ class MeanTensor(_OfValues):
 class MeanMetricWrapper(_Average):
     """Weighted mean of a function of labels and predictions.
 
+    Formula: mean of ``fn(y_true, y_pred, **kwargs)``.
+    Shapes: as the function takes them; it gives values (n, ...).
     Source: ``keras.metrics.MeanMetricWrapper``.
 
     Parameters

@@ -119,6 +119,7 @@ class Metric(Stateful):
             cls.result = own["compute"]  # type: ignore[method-assign]
         if "result" in vars(cls):
             cls.result = _read(cls.result)  # type: ignore[method-assign, assignment]
+        cls.__signature__ = configuration.signature(cls)  # type: ignore[attr-defined]  # else help() shows that of __new__
 
     def _inner(self) -> Iterator[Metric]:
         """Metrics that are attributes of this one, and theirs."""
@@ -361,6 +362,9 @@ class Metric(Stateful):
             for name, state in named.items():
                 state.load(own[name])
                 state.writes = writes[name]
+
+
+Metric.__signature__ = configuration.signature(Metric)  # type: ignore[attr-defined]
 
 
 def _comparable(value: Any) -> Any:

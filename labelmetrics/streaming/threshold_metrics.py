@@ -110,7 +110,7 @@ class FalsePositives(_Count):
 class TrueNegatives(_Count):
     """Negatives that do not score above a threshold.
 
-    Formula: sum of the weights where ``y_true == 0`` and ``y_pred <= threshold``.
+    Formula: sum of the weights where ``y_true == 0`` and ``threshold >= y_pred``.
     Shapes: ``y_true`` and ``y_pred`` (n, ...); the result has one value for each threshold, or is a float.
     Source: ``keras.metrics.TrueNegatives``.
 
@@ -134,7 +134,7 @@ class TrueNegatives(_Count):
 class FalseNegatives(_Count):
     """Positives that do not score above a threshold.
 
-    Formula: sum of the weights where ``y_true == 1`` and ``y_pred <= threshold``.
+    Formula: sum of the weights where ``y_true == 1`` and ``threshold >= y_pred``.
     Shapes: ``y_true`` and ``y_pred`` (n, ...); the result has one value for each threshold, or is a float.
     Source: ``keras.metrics.FalseNegatives``.
 
