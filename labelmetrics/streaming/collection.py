@@ -71,6 +71,7 @@ class MetricCollection:
         self.prefix = prefix
         self._given = metrics, output_names
         self._outputs = _by_output(metrics, output_names)
+        self._is_built = False
         self._share()
 
     # ------------------------------------------------------------------------------------------------------ contents
@@ -130,18 +131,26 @@ class MetricCollection:
         SettingMismatchError
             Outputs that are not those of the collection.
         """
-        self._build(y_true, y_pred)
-        for output, metric in self._leaders:
-            truth, guess = self._of(output, y_true), self._of(output, y_pred)
-            weight = sample_weight
-            if isinstance(weight, Mapping | list | tuple) and output:
-                weight = self._of(output, weight)
-            metric.update_state(truth, guess, sample_weight=weight)
+        if not self._is_built:
+            self._build(y_true, y_pred)
+        prepared: dict[int, Any] = {}
+        truth, guess, weight = y_true, y_pred, sample_weight
+        for output, metric, preparation in self._leaders:
+            if output:
+                truth, guess = self._of(output, y_true), self._of(output, y_pred)
+                is_by_output = isinstance(sample_weight, Mapping | list | tuple)
+                weight = self._of(output, sample_weight) if is_by_output else sample_weight
+            if preparation is None:
+                metric.update_state(truth, guess, sample_weight=weight)
+                continue
+            if preparation not in prepared:
+                prepared[preparation] = metric._prepared(truth, guess, weight)  # type: ignore[attr-defined]
+            metric._take(*prepared[preparation])  # type: ignore[attr-defined]
 
     def result(self) -> dict[str, Any]:
         """Results by name; without metrics that wait for the shapes of the first batch."""
         with ExitStack() as stack:
-            for _, metric in self._leaders:  # processes come together once for each statistic
+            for _, metric, _ in self._leaders:  # processes come together once for each statistic
                 stack.enter_context(metric.synced())
             for metric in self.values():
                 stack.enter_context(metric._alone())
@@ -154,7 +163,8 @@ class MetricCollection:
 
     def forward(self, preds: Any, target: Any, sample_weight: Any = None) -> dict[str, Any]:
         """Take in a batch in the argument order of TorchMetrics, and return the results of this batch alone."""
-        self._build(target, preds)
+        if not self._is_built:
+            self._build(target, preds)
         before = self.state_dict()
         self.reset_state()
         try:
@@ -200,7 +210,7 @@ class MetricCollection:
 
     def _statistics(self) -> list[tuple[str, Metric]]:
         """One metric for each statistic, by its name in results."""
-        leaders = {id(metric) for _, metric in self._leaders}
+        leaders = {id(metric) for _, metric, _ in self._leaders}
         return [(name, metric) for name, metric in self.items() if id(metric) in leaders]
 
     def state_dict(self) -> StateDict:
@@ -300,6 +310,7 @@ class MetricCollection:
                     slots[index] = name, _fitting(metric, self._of(output, y_true), self._of(output, y_pred))
         if waits:
             self._share()
+        self._is_built = True
 
     def _of(self, output: str, values: Any) -> Any:
         """What belongs to an output."""
@@ -318,7 +329,8 @@ class MetricCollection:
 
     def _share(self) -> None:
         """Give the metrics of an output whose statistic has the same configuration the same states."""
-        self._leaders: list[tuple[str, Metric]] = []
+        self._leaders: list[tuple[str, Metric, int | None]] = []
+        known: dict[Any, int] = {}
         for output, slots in self._outputs.items():
             leaders: dict[Any, Metric] = {}
             for _, metric in slots:
@@ -326,12 +338,20 @@ class MetricCollection:
                     continue
                 leader = leaders.setdefault(_statistic(metric), metric)
                 if leader is metric or not metric._follow(leader):
-                    self._leaders.append((output, metric))
+                    number = None
+                    if metric._preparation is not None and _is_own(metric):
+                        number = known.setdefault((output, metric._preparation), len(known))
+                    self._leaders.append((output, metric, number))
+
+
+def _is_own(metric: Metric) -> bool:
+    """Whether it is of this package; subclasses that others have made may do anything with a batch."""
+    return type(metric).__module__.startswith("labelmetrics.streaming.")
 
 
 def _statistic(metric: Metric) -> Any:
-    """What metrics have in common that keep one statistic; subclasses of others may do what they want."""
-    found = metric._shares() if type(metric).__module__.startswith("labelmetrics.streaming.") else None
+    """What metrics have in common that keep one statistic."""
+    found = metric._shares() if _is_own(metric) else None
     if found is None:
         return id(metric)
     return found, metric.sync_on_compute, metric.dist_sync_fn, id(metric.process_group)

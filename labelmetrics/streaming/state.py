@@ -247,6 +247,8 @@ class State(NDArrayOperatorsMixin):
 
     def _merge_sum(self, parts: Parts) -> None:
         amount, low = _plain(parts[""]), _plain(parts.get("low", 0.0))
+        if self.default is not None and np.any(self.default):
+            amount = amount - self.default  # which is in both
         if self._value is None or (isinstance(amount, np.ndarray) and amount.dtype.kind != "f") or type(amount) is int:
             self.add(amount)
             if np.any(low):

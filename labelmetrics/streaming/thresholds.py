@@ -94,6 +94,9 @@ class ThresholdMetric(Metric):
         self._n_buckets = (
             kernel.EXACT_BUCKETS if bins == "exact" else 1 + (bins if isinstance(bins, int) else len(bins))
         )
+        weights = None if self._label_weights is None else tuple(self._label_weights.tolist())
+        is_exact = from_logits and bins == "exact"
+        self._preparation = self._top_k, self._class_id, from_logits, is_exact, self._takes_any_score, weights
         shape = (2, self._n_buckets)
         if not by_label:
             self.add_state("histogram", np.zeros(shape, np.int64))
@@ -118,6 +121,10 @@ class ThresholdMetric(Metric):
             Shapes that do not fit, labels other than 0 and 1, scores that are NaN or outside [0, 1], weights that are
             negative.
         """
+        self._take(*self._prepared(y_true, y_pred, sample_weight))
+
+    def _prepared(self, y_true: Any, y_pred: Any, sample_weight: Any) -> tuple[Bools, Array, Any]:
+        """Labels, scores and weights, checked; the same for all metrics of one preparation."""
         truth, scores = paired(y_true, y_pred)
         if scores.dtype.kind != "f" or scores.itemsize < 4:
             scores = scores.astype(np.float32 if scores.itemsize < 4 else np.float64)
@@ -134,9 +141,11 @@ class ThresholdMetric(Metric):
             scores = _top_k_only(scores, self._top_k)
         if self._class_id is not None:
             positive, scores, weight = (self._of_class(one) for one in (positive, scores, weight))
-        self.histogram.add(
-            self._by_labels(positive, scores, weight) if self._by_label else self._counted(positive, scores, weight)
-        )
+        return positive, scores, weight
+
+    def _take(self, positive: Bools, scores: Array, weight: Any) -> None:
+        count = self._by_labels if self._by_label else self._counted
+        self.histogram.add(count(positive, scores, weight))
 
     def _weights(self, sample_weight: Any, shape: tuple[int, ...]) -> Any:
         """Weights in the shape of the scores: those of samples stand for all that belongs to the sample."""
@@ -213,9 +222,8 @@ class ThresholdMetric(Metric):
         return found
 
     def _shares(self) -> Any:
-        weights = None if self._label_weights is None else tuple(self._label_weights.tolist())
-        n_labels = None if self.histogram.default is None else self.histogram.default.shape
-        return ThresholdMetric, self._bins, self._top_k, self._class_id, self._from_logits, n_labels, weights
+        shape = None if self.histogram.default is None else self.histogram.default.shape
+        return ThresholdMetric, self._bins, self._preparation, self._by_label, shape
 
 
 def _top_k_only(scores: Array, k: int) -> Array:

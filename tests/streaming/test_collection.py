@@ -149,6 +149,17 @@ def test_unlike_configurations_share_nothing() -> None:
     assert metrics["binary_accuracy_1"]._states is metrics["again"]._states
 
 
+def test_a_subclass_gets_every_batch_itself() -> None:
+    class Turned(streaming.Recall):
+        def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+            super().update_state(1 - y_true, 1 - y_pred, sample_weight)
+
+    metrics = streaming.MetricCollection([streaming.Recall(), Turned(name="turned"), streaming.AUC()])
+    found = metrics(TRUTH[:3], GUESS[:3])
+    assert found["turned"] == 1
+    assert found["recall"] == 0.5
+
+
 def test_merging_and_copies() -> None:
     batches = [(TRUTH, GUESS), (TRUTH[:3], GUESS[1:])]
     whole = make()
