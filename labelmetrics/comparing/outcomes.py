@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from labelmetrics.evaluation import Evaluation
+from labelmetrics.formats import evaluation_tables
 from labelmetrics.formats.restored import coded, numbers
 from labelmetrics.kernels.batch import Bools, Coded, Floats, Ints
 from labelmetrics.kernels.matching import greedy
@@ -24,6 +25,7 @@ IGNORED: Final = "ignored"
 OUTCOMES: tuple[str, ...] = (TP, FP, FN, IGNORED)
 LOW_CONFIDENCE = "low confidence"
 """Reason of a ground truth whose match lies below the key."""
+REASONS: tuple[str, ...] = (*evaluation_tables.REASONS, LOW_CONFIDENCE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -87,7 +89,7 @@ class Outcomes:
             "outcome": pa.array(np.array([*OUTCOMES, None], object)[outcome], pa.string()),
             "partner": pa.array(number[partner], mask=partner < 0) if len(number) else pa.array(partner),
             "overlap": pa.array(overlap, mask=np.isnan(overlap)),
-            "reason": pa.array(reason, pa.string()),
+            "reason": pa.array(np.array([*REASONS, None], object)[reason], pa.string()),
             "nearest": pa.array(nearest, mask=nearest < 0),
             "nearest_overlap": pa.array(nearest_overlap, mask=np.isnan(nearest_overlap)),
         }
@@ -108,14 +110,16 @@ class Outcomes:
         outcome[~takes_part] = -1
         return outcome
 
-    def reasons(self, partner: Ints, takes_part: Bools) -> np.ndarray[tuple[int], np.dtype[np.object_]]:
-        """Why each object has no partner: as among all predictions, unless it had one there."""
-        known = coded(self.table.column("reason"))
-        reason = np.array([*known.values, None], object)[known.codes]
-        reason[partner >= 0] = None
+    def reasons(self, partner: Ints, takes_part: Bools) -> Ints:
+        """Why each object has no partner, as an index into ``REASONS``, -1 for those that have one.
+
+        It is the reason among all predictions, unless the object had a partner there.
+        """
+        reason = _indices(coded(self.table.column("reason")), REASONS)
+        reason[partner >= 0] = -1
         lost = (partner < 0) & (self.partner >= 0)
-        reason[lost] = np.where(self.is_truth[lost], "prediction taken", "duplicate")
-        reason[lost & self.is_truth & ~np.append(takes_part, False)[self.partner]] = LOW_CONFIDENCE
+        reason[lost] = np.where(self.is_truth[lost], REASONS.index("prediction taken"), REASONS.index("duplicate"))
+        reason[lost & self.is_truth & ~np.append(takes_part, False)[self.partner]] = REASONS.index(LOW_CONFIDENCE)
         return reason
 
 

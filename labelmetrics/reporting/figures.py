@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from labelmetrics.comparing.outcomes import FN, FP, TP
-from labelmetrics.curves import Calibration, ConfidenceCurve, calibration, precision_recall
+from labelmetrics.comparing.outcomes import FN, FP, REASONS, TP
+from labelmetrics.curves import Calibration, ConfidenceCurve, average_precision, calibration, precision_recall
 from labelmetrics.errors import SettingError
 from labelmetrics.kernels.batch import Ints
 from labelmetrics.reporting.intervals import intervals
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 BINS = 20
 """Bins of the distributions."""
-POINTS = 120
+POINTS = 80
 """Most points of a curve: more cannot be told apart on a page."""
 
 
@@ -41,26 +41,28 @@ def figures(
         Seed of the intervals.
     """
     n_rows = len(evaluation.results.rows)
-    runs = [partial(one.by_row, n_rows=n_rows) for one in (levels, baseline) if one is not None]
+    runs = [one for one in (levels, baseline) if one is not None]
     summary = evaluation.summary(iou=iou)
     rows = {row.feature: row for row in summary.features}
     own = [rows.get(feature) for feature in levels.features]
     return {
-        "truths": [0 if row is None else row.ground_truths for row in own],
+        "truths": levels.ground_truths().tolist(),
         "miou": [None if row is None else _number(row.miou) for row in own],
         "overallMiou": _number(summary.overall.miou),
         "counts": levels.counts().tolist(),
         "before": None if baseline is None else baseline.counts().tolist(),
-        "intervals": intervals(runs, len(levels.outcome), n_rows, seed=seed),
+        "intervals": intervals(runs, n_rows, seed=seed),
+        "ap": _of_each(evaluation, levels.features, partial(_average_precision, evaluation)),
         "curves": _of_each(
             evaluation, levels.features, lambda feature: _curve(precision_recall(evaluation, feature, iou=iou))
         ),
         "reliability": _of_each(
             evaluation, levels.features, lambda feature: _reliability(calibration(evaluation, feature, iou=iou))
         ),
+        "bins": BINS,
         "overlaps": _sparse(levels.histogram(TP, levels.overlap, BINS)),
-        "confidences": [_sparse(levels.histogram(one, levels.found.score, BINS)[:1]) for one in (TP, FP)],
-        "reasons": _reasons(levels),
+        "confidences": [_sparse(levels.histogram(one, levels.found.score, BINS)) for one in (TP, FP)],
+        "reasons": {"names": REASONS, "fp": _sparse(levels.reasons(FP)), "fn": _sparse(levels.reasons(FN))},
     }
 
 
@@ -105,17 +107,10 @@ def _reliability(found: Calibration) -> dict[str, Any]:
     }
 
 
-def _reasons(levels: Levels) -> dict[str, Any]:
-    """How often each reason is that of a false positive and of a ground truth that was not found, by level."""
-    n = len(levels.reasons)
-    found: dict[str, Any] = {"names": levels.reasons}
-    width = len(levels.features)
-    for name, outcome in (("fp", FP), ("fn", FN)):
-        level, at = np.nonzero(levels.are(outcome) & (levels.reason >= 0))
-        code = (level * width + levels.feature[at]) * n + levels.reason[level, at]
-        counts = np.bincount(code, minlength=len(levels.outcome) * width * n)
-        found[name] = _sparse(counts.reshape(len(levels.outcome), width, n))
-    return found
+def _average_precision(evaluation: Evaluation, feature: str | None) -> list[float | None] | None:
+    """Over the overlaps .50:.05:.95, and at .50; ``None`` without ground truth."""
+    found = average_precision(evaluation, feature=feature)
+    return None if found["AP"] < 0 else _numbers([found["AP"], found["AP50"]])
 
 
 def best_level(counts: Ints) -> int:

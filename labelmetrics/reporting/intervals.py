@@ -2,78 +2,98 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 
-from labelmetrics.comparing.measures import OF_COUNTS
-from labelmetrics.kernels.batch import Floats
+from labelmetrics.comparing.measures import OF_COUNTS, RATIOS
+from labelmetrics.kernels.batch import Floats, Ints
 from labelmetrics.kernels.resampling import blocks_of, resampled_sums
+from labelmetrics.reporting.levels import Levels
 
 RESAMPLES = 1_000
 LEVEL = 0.95
-CountsOfRows = Callable[[int], Floats]
-"""TP, FP and FN by data row and feature at a level, shape (R, 3, F)."""
+WIDTH = 400
+"""Ratios that are resampled at once: memory stays within bounds."""
+
+Bounds = list[list[Any]]
+"""By level and feature, a lower and an upper bound; ``None`` where too few data rows have anything to say."""
 
 
-def intervals(
-    runs: Sequence[CountsOfRows], n_levels: int, n_rows: int, *, seed: int
-) -> dict[str, list[list[list[float | None]]]]:
-    """Percentile intervals of the first run, and of its change against a second one, by level.
+def intervals(runs: Sequence[Levels], n_rows: int, *, seed: int) -> list[dict[str, Bounds]]:
+    """Percentile intervals of the first run, and of its change against a second one.
 
     Data rows are drawn with replacement, for both runs together; ratios follow from the sums of each resample.
 
     Parameters
     ----------
-    runs : sequence of callable
-        One run, or a run and its baseline.
-    n_levels, n_rows : int
-        Number of levels and of data rows.
+    runs : sequence of Levels
+        One run, or a run and its baseline, of the same features and data rows.
+    n_rows : int
+        Number of data rows.
     seed : int
         The same seed gives the same intervals.
 
     Returns
     -------
-    dict
-        For ``precision``, ``recall`` and ``f1`` bounds by level; for ``features`` those of F1 by level and feature;
-        with a baseline also ``change`` and ``feature_changes``, of F1.
+    list of dict
+        Of the run, and of the change where there are two: for ``precision``, ``recall`` and ``f1`` the bounds by level
+        and feature, those of all features together last.
     """
+    n_levels, n_features = len(runs[0].outcome), len(runs[0].features)
     block = blocks_of(n_rows, seed)
-    n_blocks = int(block.max(initial=-1)) + 1
-    found: dict[str, list[list[list[float | None]]]] = {}
-    for level in range(n_levels):
-        sums = [_resampled(_blocked(run(level), block, n_blocks), seed) for run in runs]
-        whole = [one.sum(axis=-1) for one in sums]
-        for name in ("precision", "recall", "f1"):
-            found.setdefault(name, []).append(_bounds(OF_COUNTS[name](whole[0])))
-        f1 = [OF_COUNTS["f1"](np.moveaxis(one, 1, -1)) for one in sums]
-        found.setdefault("features", []).append(_bounds(f1[0]))
-        if len(runs) > 1:
-            change = OF_COUNTS["f1"](whole[0]) - OF_COUNTS["f1"](whole[1])
-            found.setdefault("change", []).append(_bounds(change))
-            found.setdefault("feature_changes", []).append(_bounds(f1[0] - f1[1]))
+    bounds = np.full((len(runs), len(RATIOS), n_levels, n_features + 1, 2), np.nan)
+    for levels, features in _batches(n_levels, n_features + 1):
+        sums = []
+        for run in runs:
+            columns = np.concatenate([_columns(run, level, features, block) for level in levels], axis=1)
+            sums.append(resampled_sums(columns, resamples=RESAMPLES, seed=seed).reshape(RESAMPLES, -1, 3))
+        for index, name in enumerate(RATIOS):
+            values = [OF_COUNTS[name](one) for one in sums]
+            for kind, asked in enumerate([values[0], values[0] - values[-1]][: len(runs)]):
+                bounds[kind, index, levels, features] = _bounds(asked).reshape(len(levels), -1, 2)
+    return [dict(zip(RATIOS, map(_plain, kind), strict=True)) for kind in bounds]
+
+
+def _batches(n_levels: int, width: int) -> Iterator[tuple[range, slice]]:
+    """Levels and features that are resampled together."""
+    step = max(1, WIDTH // width)
+    for first in range(0, n_levels, step):
+        for start in range(0, width, WIDTH):
+            yield range(first, min(first + step, n_levels)), slice(start, min(start + WIDTH, width))
+
+
+def _columns(run: Levels, level: int, features: slice, block: Ints) -> Floats:
+    """TP, FP and FN of features side by side, by block."""
+    n, width = int(block.max(initial=-1)) + 1, features.stop - features.start
+    found = np.zeros((3, n, width))
+    for counts, at in zip(found, run.counted(level), strict=True):
+        place = run.feature[at] - features.start
+        own = at[(place >= 0) & (place < width)]
+        code = block[run.row[own]] * width + run.feature[own] - features.start
+        counts += np.bincount(code, minlength=n * width).reshape(n, width)
+        if features.stop > len(run.features):  # the last one is all of them
+            counts[:, -1] = np.bincount(block[run.row[at]], minlength=n)
+    return np.moveaxis(found, 0, -1).reshape(n, 3 * width)
+
+
+def _bounds(values: Floats) -> Floats:
+    """Lower and upper bound of each column, shape (n, 2).
+
+    NaN where more resamples have no value than an interval leaves out: too few data rows have anything to say.
+    """
+    found = np.full((values.shape[1], 2), np.nan)
+    undefined = np.isnan(values).sum(axis=0)
+    shares = [(1 - LEVEL) / 2, (1 + LEVEL) / 2]
+    whole, some = undefined == 0, (undefined > 0) & (undefined <= (1 - LEVEL) * len(values))
+    found[whole] = np.quantile(values[:, whole], shares, axis=0).T
+    if some.any():
+        found[some] = np.nanquantile(values[:, some], shares, axis=0).T
     return found
 
 
-def _blocked(counts: Floats, block: np.ndarray[tuple[int], np.dtype[np.int64]], n_blocks: int) -> Floats:
-    """Counts of rows added up by block."""
-    if n_blocks == len(counts):
-        return counts
-    summed = np.zeros((n_blocks, *counts.shape[1:]))
-    np.add.at(summed, block, counts)
-    return summed
-
-
-def _resampled(counts: Floats, seed: int) -> Floats:
-    """Sums over resamples, shape (resamples, 3, F)."""
-    n, _, width = counts.shape
-    return resampled_sums(counts.reshape(n, 3 * width), resamples=RESAMPLES, seed=seed).reshape(RESAMPLES, 3, width)
-
-
-def _bounds(values: Floats) -> list[list[float | None]]:
-    """Lower and upper bound along the first axis: one pair, or one for each feature; none where nothing is defined."""
-    values = values.reshape(len(values), -1)
-    defined = ~np.isnan(values).all(axis=0)
-    bounds = np.full((2, values.shape[1]), np.nan)
-    bounds[:, defined] = np.nanquantile(values[:, defined], [(1 - LEVEL) / 2, (1 + LEVEL) / 2], axis=0)
-    return [[None if np.isnan(one) else round(float(one), 4) for one in pair] for pair in bounds.T]
+def _plain(bounds: Floats) -> Bounds:
+    return [
+        [None if np.isnan(low) else [round(low, 4), round(high, 4)] for low, high in level] for level in bounds.tolist()
+    ]

@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from labelmetrics.confusion import ClassPairs
 from labelmetrics.errors import SettingError
-from labelmetrics.kernels.batch import Ints
+from labelmetrics.kernels.batch import Bools, Floats, Ints
 from labelmetrics.reporting.levels import Levels
 
 if TYPE_CHECKING:
     from labelmetrics.evaluation import Evaluation
 
-CELLS = 300
-"""Most cells that have examples at a level."""
-EXAMPLES = 3
-"""Examples of a cell."""
+EXAMPLES = 2_500
+"""Most examples of all cells together, unless there are more cells."""
+OF_CELL, RIGHT = 40, 6
+"""Most examples of a cell, and of one where classes agree."""
+SIDES = ("left", "top", "right", "bottom")
 
 
-def matrix(evaluation: Evaluation, levels: Levels, confidences: list[float], shown: list[int], iou: float) -> Any:
-    """Counts by level, and examples at some levels; ``None`` where there are no objects, or pairs are not kept.
+def matrix(evaluation: Evaluation, levels: Levels, confidences: list[float], iou: float) -> dict[str, Any] | None:
+    """Counts by level, and examples; ``None`` where there are no objects, or pairs are not kept.
 
     Parameters
     ----------
@@ -31,67 +33,114 @@ def matrix(evaluation: Evaluation, levels: Levels, confidences: list[float], sho
         Its objects.
     confidences : list of float
         The levels.
-    shown : list of int
-        Levels that have examples.
     iou : float
         Overlap of a match.
+
+    Returns
+    -------
+    dict
+        ``names`` of the classes, the background last; ``counts``, by level cells each with its count behind it;
+        ``examples`` by cell, each the objects of its ends and the stretches of levels at which it is there; ``objects``
+        and ``rows`` that these are about.
     """
     try:
         found = ClassPairs.of(evaluation.objects, evaluation.pairs, iou)
     except SettingError:
         return None
-    if len(found.features) == 1:
-        return None
     n = len(found.features)
-    counts, examples = [], {}
-    for level, confidence in enumerate(confidences):
+    if n == 1:
+        return None
+    counts, partners, cells = [], [], []
+    for confidence in confidences:
         partner, cell = found.matched(levels.found.takes_part(confidence))
         count = np.bincount(cell[cell >= 0], minlength=n * n)
         filled = np.flatnonzero(count)
         counts.append(np.column_stack([filled, count[filled]]).ravel().tolist())
-        if level in shown:
-            examples[level] = _examples(evaluation, levels, partner, cell, count)
-    return {"names": found.features, "counts": counts, "examples": examples}
+        partners.append(partner)
+        cells.append(cell)
+    behind = _Behind.of(np.stack(partners), np.stack(cells), levels.found.is_truth)
+    behind = behind.take(_chosen(behind, levels.found.score, n))
+    used = np.unique(behind.ends[behind.ends >= 0])
+    ends = np.where(behind.ends < 0, -1, np.searchsorted(used, behind.ends))
+    examples: dict[int, list[Any]] = {}
+    for cell, pair, there in zip(behind.cell.tolist(), ends.tolist(), behind.there, strict=True):
+        examples.setdefault(cell, []).append([*pair, _stretches(there)])
+    return {"names": found.features, "counts": counts, "examples": examples, **_objects(evaluation, levels, used)}
 
 
-def _examples(evaluation: Evaluation, levels: Levels, partner: Ints, cell: Ints, count: Ints) -> dict[int, Any]:
-    """Some objects of the fullest cells, the most confident predictions first."""
-    n = round(len(count) ** 0.5)
-    off_diagonal = np.flatnonzero((count > 0) & (np.arange(n * n) // n != np.arange(n * n) % n))
-    kept = off_diagonal[np.argsort(-count[off_diagonal], kind="stable")][:CELLS]
-    wanted = np.zeros(n * n, bool)
-    wanted[kept] = True
-    score = levels.found.score
-    at = np.flatnonzero((cell >= 0) & np.append(wanted, False)[cell])
-    confidence = np.where(levels.found.is_truth, np.where(partner < 0, 0.0, score[partner]), score)
-    at = at[np.lexsort((at, -confidence[at], cell[at]))]
-    nth = np.arange(len(at)) - np.searchsorted(cell[at], cell[at])
-    at = at[nth < EXAMPLES]
-    found: dict[int, Any] = {}
-    for row in at.tolist():
-        truth, guess = (row, int(partner[row])) if levels.found.is_truth[row] else (-1, row)
-        found.setdefault(int(cell[row]), []).append([truth, guess])
-    ends = sorted({one for pairs in found.values() for pair in pairs for one in pair if one >= 0})
-    said = dict(zip(ends, _objects(evaluation, ends), strict=True))
-    return {
-        code: [{"row": said[max(pair)]["row"], "ends": [said.get(one) for one in pair]} for pair in pairs]
-        for code, pairs in found.items()
-    }
+@dataclass(frozen=True, slots=True, eq=False)
+class _Behind:
+    """What stands behind cells, and at which levels.
+
+    ``ends`` are rows of a ground truth and a prediction (-1 for none), shape (n, 2); ``cell`` is where they are
+    counted, shape (n,); ``there`` says at which levels, shape (n, L).
+    """
+
+    ends: Ints
+    cell: Ints
+    there: Bools
+
+    @classmethod
+    def of(cls, partner: Ints, cell: Ints, is_truth: Bools) -> _Behind:
+        """What each object is at each level, shapes (L, n); put together where that is the same."""
+        width = partner.shape[1] + 1
+        level, at = np.nonzero(cell >= 0)
+        distinct, first, which = np.unique(at * width + partner[level, at] + 1, return_index=True, return_inverse=True)
+        there = np.zeros((len(distinct), len(cell)), bool)
+        there[which, level] = True
+        one, other = np.divmod(distinct, width)
+        own = is_truth[one]
+        ends = np.column_stack([np.where(own, one, -1), np.where(own, other - 1, one)])
+        return cls(ends, cell[level[first], at[first]], there)
+
+    def take(self, at: Ints) -> _Behind:
+        return _Behind(self.ends[at], self.cell[at], self.there[at])
 
 
-def _objects(evaluation: Evaluation, rows: list[int]) -> list[dict[str, Any]]:
+def _chosen(behind: _Behind, score: Floats, n: int) -> Ints:
+    """Examples of each of ``n * n`` cells, as many of each as there is room for.
+
+    Those of the most confident predictions come first, and ground truths that are missed at the lowest levels: these
+    are there at the others too.
+    """
+    guess = behind.ends[:, 1]
+    confidence = np.where(guess < 0, 0.0, score[guess])
+    order = np.lexsort((behind.ends[:, 0], -behind.there.sum(axis=1), -confidence, behind.cell))
+    cell = behind.cell[order]
+    nth = np.arange(len(cell)) - np.searchsorted(cell, cell)
+    is_right = cell // n == cell % n
+    most = np.where(is_right, RIGHT, OF_CELL)
+    room = next((room for room in range(OF_CELL, 1, -1) if (nth < np.minimum(most, room)).sum() <= EXAMPLES), 1)
+    return order[nth < np.minimum(most, room)]
+
+
+def _stretches(there: Bools) -> list[int]:
+    """First level of each stretch, and the one behind it.
+
+    >>> _stretches(np.array([True, True, False, True]))
+    [0, 2, 3, 4]
+    """
+    return np.flatnonzero(np.diff(np.pad(there, 1).astype(np.int8))).tolist()
+
+
+def _objects(evaluation: Evaluation, levels: Levels, used: Ints) -> dict[str, Any]:
+    """Objects as ``[row, feature, confidence, left, top, right, bottom]``, and the data rows and places they are on."""
     import pyarrow as pa
 
-    columns = ["data_row", "place", "feature", "confidence", "left", "top", "right", "bottom"]
-    taken = evaluation.objects.select(columns).take(pa.array(rows, pa.int64())).to_pylist()
-    return [
-        {
-            "row": one["data_row"] if one["place"] is None else f"{one['data_row']}, {one['place']}",
-            "feature": one["feature"],
-            "confidence": one["confidence"],
-            "box": None
-            if one["left"] is None
-            else [round(one[side], 1) for side in ("left", "top", "right", "bottom")],
-        }
-        for one in taken
-    ]
+    table = evaluation.objects.select(["data_row", "place", "confidence", *SIDES]).take(pa.array(used)).to_pylist()
+    rows: dict[tuple[str, str | None], int] = {}
+    objects = []
+    for one, feature in zip(table, levels.feature[used].tolist(), strict=True):
+        row = rows.setdefault((one["data_row"], one["place"]), len(rows))
+        confidence = None if one["confidence"] is None else round(one["confidence"], 4)
+        box = [] if one["left"] is None else [round(one[side], 1) for side in SIDES]
+        objects.append([row, feature, confidence, *box])
+    described = evaluation.data_rows
+    sizes = dict(
+        zip(
+            described.column(evaluation.key_kind).to_pylist(),
+            zip(described.column("width").to_pylist(), described.column("height").to_pylist(), strict=True),
+            strict=True,
+        )
+    )
+    return {"objects": objects, "rows": [[key, place, *sizes[key]] for key, place in rows]}

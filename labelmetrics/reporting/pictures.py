@@ -13,11 +13,13 @@ from labelmetrics.errors import SettingError
 SIDE = 480
 """Longer side in pixels."""
 QUALITY = 70
+ROOM = 2_000_000
+"""Bytes of all images together: more are left out."""
 ENDINGS = ("", ".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")
 
 
 class Pictures:
-    """Images in a folder, found by the media path or the key of their data row.
+    """Images in a folder, found by the media path or the key of their data row, and those of them that are used.
 
     Parameters
     ----------
@@ -34,41 +36,60 @@ class Pictures:
         self.folder = None if folder is None else Path(folder).resolve()
         if self.folder is not None and not self.folder.is_dir():
             raise SettingError(f"{folder}: there is no such folder of images")
+        self.used: dict[str, str] = {}
+        self.left_out = 0
+        self._seen: set[str] = set()
 
-    def of(self, row: Mapping[str, Any]) -> str | None:
-        """The image of a data row as a ``data:`` URL; ``None`` where there is none that can be read.
+    def use(self, key: str, row: Mapping[str, Any]) -> None:
+        """Take the image of a data row along as a ``data:`` URL, if there is one that can be read, and room for it.
 
         Parameters
         ----------
+        key : str
+            Key of the data row.
         row : mapping
-            A row of the table of data rows.
+            The row of the table of data rows.
         """
-        path = self._path(row)
-        if path is None:
-            return None
-        from PIL import Image, ImageOps, UnidentifiedImageError
+        if self.folder is None or key in self._seen:
+            return
+        self._seen.add(key)
+        path = self._path(self.folder, row)
+        content = None if path is None else _small(path)
+        if content is None:
+            return
+        if sum(map(len, self.used.values())) + len(content) > ROOM:
+            self.left_out += 1
+        else:
+            self.used[key] = content
 
-        try:
-            with Image.open(path) as image:
-                image.draft("RGB", (SIDE, SIDE))
-                small = ImageOps.exif_transpose(image).convert("RGB")
-                small.thumbnail((SIDE, SIDE))
-        except (OSError, UnidentifiedImageError, Image.DecompressionBombError, ValueError):
-            return None
-        content = BytesIO()
-        small.save(content, "JPEG", quality=QUALITY, optimize=True)
-        return f"data:image/jpeg;base64,{b64encode(content.getvalue()).decode()}"
-
-    def _path(self, row: Mapping[str, Any]) -> Path | None:
-        if self.folder is None:
-            return None
+    @staticmethod
+    def _path(folder: Path, row: Mapping[str, Any]) -> Path | None:
         media = row.get("media_path")
         names = [] if media is None else [media, PurePosixPath(media.replace("\\", "/")).name]
         names += [one for one in (row.get("globalKey"), row.get("id")) if one]
         for name in names:
             for ending in ENDINGS:
-                path = (self.folder / f"{name}{ending}").resolve()
-                # Keys come from files that others wrote: nothing outside of the folder is read.
-                if path.is_relative_to(self.folder) and path.is_file():
-                    return path
+                try:
+                    path = (folder / f"{name}{ending}").resolve()
+                    # Keys come from files that others wrote: nothing outside of the folder is read.
+                    if path.is_relative_to(folder) and path.is_file():
+                        return path
+                except (OSError, ValueError):  # a name that no file can have
+                    continue
         return None
+
+
+def _small(path: Path) -> str | None:
+    """A small copy of an image as a ``data:`` URL; ``None`` where it cannot be read."""
+    from PIL import Image, ImageOps
+
+    try:
+        with Image.open(path) as image:
+            image.draft("RGB", (SIDE, SIDE))
+            small = ImageOps.exif_transpose(image).convert("RGB")
+            small.thumbnail((SIDE, SIDE))
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
+        return None
+    content = BytesIO()
+    small.save(content, "JPEG", quality=QUALITY, optimize=True)
+    return f"data:image/jpeg;base64,{b64encode(content.getvalue()).decode()}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from html import escape
 from pathlib import Path
@@ -14,10 +15,11 @@ from labelmetrics.comparing.sides import Side
 from labelmetrics.errors import SettingError
 from labelmetrics.evaluation import Evaluation, load
 from labelmetrics.formats.output import write_chunks
+from labelmetrics.frame import shown
 from labelmetrics.kernels.thresholds import match_rule
 from labelmetrics.reporting.figures import best_level, figures
 from labelmetrics.reporting.gallery import LETTERS, gallery
-from labelmetrics.reporting.levels import Levels, positions
+from labelmetrics.reporting.levels import OTHER, Levels, positions
 from labelmetrics.reporting.matrix import matrix
 from labelmetrics.reporting.page import page
 from labelmetrics.reporting.pictures import Pictures
@@ -25,8 +27,8 @@ from labelmetrics.words import counted
 
 __all__ = ["HtmlReport", "report"]
 
-SAMPLED = 20_000
-"""Most data rows of a report: of more, so many are drawn at random."""
+FEATURES = 250
+"""Most features that are told apart: those with fewest annotations are put together."""
 REMEDY = "labelmetrics evaluate GROUND_TRUTHS PREDICTIONS_OF_THE_BASELINE"
 
 
@@ -76,6 +78,7 @@ def report(
     images: str | Path | None = None,
     title: str | None = None,
     iou: float | None = None,
+    sample: int = 20_000,
     allow_unlike_settings: bool = False,
     seed: int = 0,
 ) -> HtmlReport:
@@ -98,10 +101,12 @@ def report(
         Heading of the page.
     iou : float, optional
         One of the thresholds; the lowest unless given.
+    sample : int, default 20000
+        Most data rows; of more, so many are drawn at random, and the page says so.
     allow_unlike_settings : bool, default False
         Whether the baseline may have been made with other settings.
     seed : int, default 0
-        Seed of the intervals, and of the sample where there are more than 20,000 data rows.
+        Seed of the intervals and of the sample.
 
     Returns
     -------
@@ -113,7 +118,8 @@ def report(
     InputError
         An evaluation cannot be read.
     SettingError
-        A threshold that was not evaluated, no data rows, another ground truth, or a folder that does not exist.
+        A threshold that was not evaluated, no data rows, a sample of none, another ground truth, or a folder that is
+        not there.
     SettingMismatchError
         The baseline was made with other settings.
 
@@ -130,24 +136,33 @@ def report(
     >>> report(lm.evaluate([label], [label]), title="Cats").html.count("<h1>Cats</h1>")
     1
     """
+    if sample < 1:
+        raise SettingError(f"sample must be at least 1, got {sample!r}")
     pictures = Pictures(images)
     run, name = _opened(evaluation)
     other, other_name = (None, None) if baseline is None else _opened(baseline)
+    if not run.results.rows:
+        raise SettingError("an evaluation without data rows has nothing to report")
     threshold = run.manifest.settings.iou[0] if iou is None else iou
     notes: list[str] = []
     if other is not None:
         sides = [Side.of(run, name=name or "the run"), Side.of(other, name=other_name or "the baseline")]
-        notes = check_comparable(*sides, allow_unlike_settings=allow_unlike_settings, remedy=REMEDY)
-    if not run.results.rows:
-        raise SettingError("an evaluation without data rows has nothing to report")
-    run, notes = _sampled(run, notes, seed)
-    said = _said(run, other, pictures, threshold, seed)
-    settings = run.manifest.settings
-    heading = title or name or "Evaluation"
+        notes = check_comparable(*sides, allow_unlike_settings=allow_unlike_settings, remedy=REMEDY) + _apart(*sides)
+    heading, settings = title or name or "Evaluation", run.manifest.settings
+    if len(run.results.rows) > sample:
+        notes.insert(0, _sample_note(run, sample, threshold))
+        run = _sampled(run, sample, seed)
+    features = _features([run] if other is None else [run, other])
+    if OTHER in features:
+        notes.append(f"the {FEATURES} features with most annotations are told apart, all others are put together")
+    said = _said(run, other, features, pictures, threshold, seed)
+    if pictures.left_out:
+        notes.append(f"{counted(pictures.left_out, 'image')} left out, to keep this file small")
     said |= {
         "title": heading,
         "baseline": None if other is None else other_name or "the baseline",
         "match": match_rule(threshold, settings.matching),
+        "matching": settings.matching,
         "dataRows": len(run.results.rows),
         "notes": notes,
         "settings": {key: _shown(value) for key, value in settings.model_dump().items() if value is not None},
@@ -160,35 +175,64 @@ def _opened(source: Evaluation | str | Path) -> tuple[Evaluation, str | None]:
     return (source, None) if isinstance(source, Evaluation) else (load(source), Path(source).stem)
 
 
-def _sampled(run: Evaluation, notes: Sequence[str], seed: int) -> tuple[Evaluation, list[str]]:
-    """The evaluation, or a part of it that a page can hold."""
-    rows = run.results.rows
-    if len(rows) <= SAMPLED:
-        return run, list(notes)
-    keep = np.sort(np.random.default_rng(seed).choice(len(rows), SAMPLED, replace=False))
-    note = f"all figures are of {SAMPLED:,} data rows drawn at random from {counted(len(rows), 'data row')}"
-    return run.slice([f"{run.key_kind}:{rows[one]}" for one in keep.tolist()]), [note, *notes]
+def _apart(run: Side, other: Side) -> list[str]:
+    """What to know about data rows that only one of two runs has."""
+    only = [len({*one.rows} - {*another.rows}) for one, another in ((run, other), (other, run))]
+    if not any(only):
+        return []
+    return [f"{counted(only[0], 'data row')} only in {run.name}, {only[1]:,} only in {other.name} and not looked at"]
 
 
-def _said(run: Evaluation, other: Evaluation | None, pictures: Pictures, threshold: float, seed: int) -> dict[str, Any]:
-    both = [run] if other is None else [run, other]
-    confidences = positions(both)
-    features = sorted({feature for one in both for feature in one.results.features})
-    rows = run.results.rows
-    levels, *before = (
-        Levels.of(one, iou=threshold, confidences=confidences, features=features, rows=rows) for one in both
+def _sample_note(run: Evaluation, sample: int, iou: float) -> str:
+    """That there is a sample, and what the numbers of all data rows are."""
+    whole = run.summary(iou=iou).overall
+    names = {"precision": whole.precision, "recall": whole.recall, "F1": whole.f1}
+    numbers = ", ".join(f"{name} {shown(value)}" for name, value in names.items())
+    return (
+        f"all figures are of {sample:,} data rows drawn at random from {counted(len(run.results.rows), 'data row')}, "
+        f"which have a {numbers} with all predictions"
     )
-    counts = levels.counts()
-    best = best_level(counts)
-    shown = sorted({0, best, int(np.searchsorted(confidences, 0.5)) % len(confidences)})
-    return {
+
+
+def _sampled(run: Evaluation, sample: int, seed: int) -> Evaluation:
+    """A part of the evaluation that a page can hold."""
+    rows = run.results.rows
+    keep = np.sort(np.random.default_rng(seed).choice(len(rows), sample, replace=False))
+    return run.slice([f"{run.key_kind}:{rows[one]}" for one in keep.tolist()])
+
+
+def _features(evaluations: Sequence[Evaluation]) -> list[str]:
+    """The features that are told apart, and ``OTHER`` for those that are not."""
+    found: Counter[str] = Counter()
+    for one in evaluations:
+        groups = one.results.by_feature
+        annotations = np.bincount(groups.feature, groups.n_truth + groups.n_guess[0], len(one.results.features))
+        found.update(dict(zip(one.results.features, annotations.tolist(), strict=True)))
+    if len(found) <= FEATURES:
+        return sorted(found)
+    return [*sorted(sorted(found, key=lambda name: (-found[name], name))[:FEATURES]), OTHER]
+
+
+def _said(
+    run: Evaluation, other: Evaluation | None, features: list[str], pictures: Pictures, iou: float, seed: int
+) -> dict[str, Any]:
+    both = [run] if other is None else [run, other]
+    confidences, rows = positions(both), run.results.rows
+    levels, *before = (Levels.of(one, iou=iou, confidences=confidences, features=features, rows=rows) for one in both)
+    best = best_level(levels.counts())
+    said: dict[str, Any] = {
         "levels": confidences,
         "best": best,
         "features": features,
-        "figures": figures(run, levels, before[0] if before else None, iou=threshold, seed=seed),
-        "matrix": matrix(run, levels, confidences, shown, threshold),
-        "gallery": gallery(run, levels, shown, pictures, iou=threshold),
+        "figures": figures(run, levels, before[0] if before else None, iou=iou, seed=seed),
+        "gallery": gallery(run, levels, best, pictures, iou=iou),
+        "matrix": matrix(run, levels, confidences, iou),
     }
+    if said["matrix"] is not None:  # what is left of the room for images is theirs
+        described = dict(zip(rows, run.data_rows.to_pylist(), strict=True))
+        for key, *_ in said["matrix"]["rows"]:
+            pictures.use(key, described[key])
+    return said | {"images": pictures.used}
 
 
 def _shown(value: Any) -> str:
