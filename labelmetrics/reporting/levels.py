@@ -137,7 +137,7 @@ class Levels:
             own = place[at] if place.ndim == 1 else place[level, at]
             at, own = at[own >= 0], own[own >= 0]
             counts += np.bincount(self.feature[at] * n + own, minlength=width * n)
-        return found.reshape(-1, width, n)
+        return found.reshape(len(self.outcome), width, n)
 
 
 def _places(column: pa.ChunkedArray, names: list[str], other: int = -1) -> Ints:

@@ -17,7 +17,7 @@ from PIL import Image
 
 import labelmetrics as lm
 from labelmetrics.errors import SettingError, SettingMismatchError
-from labelmetrics.reporting import report as module
+from labelmetrics.reporting import pictures, report as module
 
 
 def evaluated(seed: int = 3, rows: int = 12, **settings: Any) -> lm.Evaluation:
@@ -54,13 +54,23 @@ def test_examples_are_objects_of_their_cells() -> None:
         b.square(51, "cat", confidence=0.8),
         b.square(200, "cat", confidence=0.7),
     ]
-    matrix = said(of_labels(truths, guesses))["matrix"]
+    found = said(of_labels(truths, guesses))
+    matrix, levels = found["matrix"], found["levels"]
     assert matrix["names"] == ["cat", "dog", "(background)"]
-    found = {
-        int(cell): [[end and (end["feature"], end["box"][0]) for end in one["ends"]] for one in examples]
-        for cell, examples in matrix["examples"]["0"].items()
-    }
-    assert found == {1: [[("cat", 0), ("dog", 1)]], 5: [[("dog", 100), None]], 6: [[None, ("cat", 200)]]}
+
+    def ends(level: int) -> dict[int, list[list[float | None]]]:
+        """Left sides of the objects behind each cell."""
+        return {
+            int(cell): [
+                [None if end < 0 else matrix["objects"][end][3] for end in pair]
+                for *pair, stretches in examples
+                if any(start <= level < stop for start, stop in zip(stretches[::2], stretches[1::2], strict=True))
+            ]
+            for cell, examples in matrix["examples"].items()
+        }
+
+    assert ends(0) == {0: [[50, 51]], 1: [[0, 1]], 2: [], 5: [[100, None]], 6: [[None, 200]]}
+    assert ends(levels.index(0.85)) == {0: [], 1: [[0, 1]], 2: [[50, None]], 5: [[100, None]], 6: []}
 
 
 def test_pictures_say_what_became_of_each_object_at_each_confidence() -> None:
@@ -163,7 +173,7 @@ def image_of(folder: Path, name: str, size: tuple[int, int] = (900, 600)) -> Non
 def test_images_are_found_and_made_small(tmp_path: Path, name: str, row: dict[str, str]) -> None:
     image_of(tmp_path, name)
     sides = [label("a", [b.square(0)])], [label("a", [])]
-    found = said(lm.report(lm.evaluate(*sides, data_rows=[row]), images=tmp_path))["gallery"]["pictures"][0]["image"]
+    found = said(lm.report(lm.evaluate(*sides, data_rows=[row]), images=tmp_path))["images"]["a"]
     kind, _, content = found.partition(",")
     assert kind == "data:image/jpeg;base64"
     with Image.open(io.BytesIO(base64.b64decode(content))) as small:
@@ -178,7 +188,19 @@ def test_nothing_outside_of_the_folder_is_read_and_no_broken_image(tmp_path: Pat
     (images / "secret").symlink_to(tmp_path / "secret.png")
     (images / "broken.png").write_bytes(b"no image")
     sides = [label(key, [b.square(0)])], [label(key, [])]
-    assert said(lm.report(lm.evaluate(*sides), images=images))["gallery"]["pictures"][0]["image"] is None
+    assert said(lm.report(lm.evaluate(*sides), images=images))["images"] == {}
+
+
+def test_images_beyond_the_room_for_them_are_left_out_and_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("a.jpg", "b.jpg"):
+        image_of(tmp_path, name)
+    evaluation = lm.evaluate([label(key, [b.square(0)]) for key in "ab"], [label(key, []) for key in "ab"])
+    whole = said(lm.report(evaluation, images=tmp_path))
+    assert sorted(whole["images"]) == ["a", "b"]
+    monkeypatch.setattr(pictures, "ROOM", len(whole["images"]["a"]) + 1)
+    found = said(lm.report(evaluation, images=tmp_path))
+    assert len(found["images"]) == 1
+    assert found["notes"] == ["1 image left out, to keep this file small"]
 
 
 def test_a_folder_that_does_not_exist_is_refused(tmp_path: Path) -> None:
@@ -203,7 +225,9 @@ def test_a_baseline_is_compared_feature_by_feature() -> None:
     assert found["features"] == ["cat", "cow", "dog"]
     assert [row[0] for row in found["figures"]["counts"]] == [[1, 0, 1], [0, 0, 0], [0, 0, 0]]
     assert [row[0] for row in found["figures"]["before"]] == [[1, 0, 0], [0, 1, 0], [0, 0, 1]]
-    assert found["figures"]["intervals"]["feature_changes"][0] == [[0.0, 0.0], [None, None], [1.0, 1.0]]
+    _, change = found["figures"]["intervals"]
+    assert change["f1"][0][0] == [0.0, 0.0]
+    assert change["f1"][0][1] is None  # without a cow in either, there is nothing to compare
 
 
 def test_a_baseline_on_another_ground_truth_or_by_other_settings_is_refused() -> None:
@@ -215,11 +239,31 @@ def test_a_baseline_on_another_ground_truth_or_by_other_settings_is_refused() ->
         lm.report(run, baseline=unlike)
 
 
-def test_large_evaluations_are_sampled_and_say_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "SAMPLED", 5)
-    found = said(lm.report(evaluated(rows=12), seed=4))
+def test_large_evaluations_are_sampled_and_say_so() -> None:
+    evaluation = evaluated(rows=12)
+    found = said(lm.report(evaluation, sample=5, seed=4))
     assert found["dataRows"] == 5
     assert "5 data rows drawn at random from 12 data rows" in found["notes"][0]
+    assert f"F1 {evaluation.summary().overall.f1:.3f}" in found["notes"][0]
+    with pytest.raises(SettingError, match="at least 1"):
+        lm.report(evaluation, sample=0)
+
+
+def test_features_with_fewest_annotations_are_put_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "FEATURES", 2)
+    truths = [b.square(20 * index, name) for index, name in enumerate(["ape", "bee", "bee", "cow", "cow"])]
+    found = said(of_labels(truths, []))
+    assert found["features"] == ["bee", "cow", "(other features)"]
+    assert found["figures"]["truths"] == [2, 2, 1]
+    assert "are told apart" in found["notes"][0]
+
+
+def test_data_rows_that_only_one_run_has_are_told() -> None:
+    truths = [label("a", [b.square(0)])]
+    run = lm.evaluate(truths, [label("a", [b.square(0)])])
+    before = lm.evaluate(truths, [label("a", []), label("b", [b.square(0)])], missing_ground_truth="empty")
+    found = said(lm.report(run, baseline=before, allow_unlike_settings=True))
+    assert "0 data rows only in the run, 1 only in the baseline and not looked at" in found["notes"]
 
 
 def test_an_empty_evaluation_says_that_it_is_one() -> None:
