@@ -1,5 +1,6 @@
 """Public names for type checkers; see ``__init__.py``."""
 
+from labelmetrics import plot as plot
 from labelmetrics.changes.diffing import (
     diff as diff,
 )
