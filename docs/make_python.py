@@ -218,6 +218,9 @@ def page() -> str:
     for title, names in GROUPS.items():
         parts.append(f"## {title}\n")
         parts += [entry(name, getattr(labelmetrics, name), name in RESULTS) for name in names]
+    parts.append("## Plots\n")
+    parts.append("Functions of `labelmetrics.plot` (extra `plot`): each draws into axes and returns them.\n")
+    parts += [entry(f"plot.{name}", getattr(labelmetrics.plot, name), False) for name in labelmetrics.plot.__all__]
     parts.append("## On a cluster\n")
     parts.append("Names of `labelmetrics.distributed` (extra `dask`) and `labelmetrics.workers`.\n")
     parts += [entry(path, resolve_name(path), False) for path in ELSEWHERE]

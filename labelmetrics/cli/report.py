@@ -45,6 +45,15 @@ labelmetrics report demo/results.lmeval --baseline demo/main.lmeval -o demo/repo
 )
 @option("--iou", type=float, section="Choice", help="One of the thresholds. [default: the lowest]")
 @option(
+    "--sample",
+    type=click.IntRange(min=1),
+    metavar="N",
+    default=20_000,
+    show_default=True,
+    section="Choice",
+    help="Most data rows: of more, so many are drawn at random.",
+)
+@option(
     "--allow-unlike-settings",
     is_flag=True,
     section="Choice",

@@ -154,7 +154,7 @@ function distributions() {
   const overlap = summed(figures.overlaps[state.level], figures.bins);
   const [right, wrong] = figures.confidences.map((one) => summed(one[state.level], figures.bins));
   put("spread",
-    bars("Overlap of matches", [["matches", overlap, "var(--tp)"]], "overlap (IoU)", "matches", `Distribution of the overlaps of ${plural(sum(overlap), "match").replace("matchs", "matches")} of ${nameOf(state.feature)}`),
+    bars("Overlap of matches", [["matches", overlap, "var(--tp)"]], "overlap (IoU)", "matches", `Distribution of the overlaps of ${whole(sum(overlap))} matches of ${nameOf(state.feature)}`),
     hasConfidences && bars("Confidence of predictions", [["right", right, "var(--tp)"], ["wrong", wrong, "var(--fp)"]], "confidence", "predictions",
       `Distribution of the confidences of ${whole(sum(right))} right and ${whole(sum(wrong))} wrong predictions of ${nameOf(state.feature)}`));
 }
