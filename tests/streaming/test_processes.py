@@ -104,18 +104,27 @@ def free_port() -> int:
         return int(bound.getsockname()[1])
 
 
-def test_torch_distributed() -> None:
-    pytest.importorskip("torch.distributed")
-    # Forked, so that torch is loaded once.
-    forked = multiprocessing.get_context("fork")
-    port, answers = free_port(), forked.Queue()
+def ranks(answers: Any) -> None:
+    """In a process of its own: load torch once, and fork."""
+    import torch.distributed  # noqa: F401
+
+    forked, port = multiprocessing.get_context("fork"), free_port()
     processes = [forked.Process(target=rank, args=(n, port, answers)) for n in range(WORKERS)]
     for process in processes:
         process.start()
-    found = sorted((answers.get(timeout=120) for _ in processes), key=lambda answer: answer[0])
     for process in processes:
         process.join(60)
-        assert process.exitcode == 0
+    raise SystemExit(sum(process.exitcode != 0 for process in processes))
+
+
+def test_torch_distributed() -> None:
+    pytest.importorskip("torch.distributed")
+    answers = spawned.Queue()
+    parent = spawned.Process(target=ranks, args=(answers,))
+    parent.start()
+    found = sorted((answers.get(timeout=120) for _ in range(WORKERS)), key=lambda answer: answer[0])
+    parent.join(60)
+    assert parent.exitcode == 0
     one = seen(list(range(10)))
     for number, results, state, mean, own in found:
         check(one.state_dict(), results)
