@@ -141,7 +141,10 @@ class MetricCollection:
                 is_by_output = isinstance(sample_weight, Mapping | list | tuple)
                 weight = self._of(output, sample_weight) if is_by_output else sample_weight
             if preparation is None:
-                metric.update_state(truth, guess, sample_weight=weight)
+                if weight is None:  # which not every metric takes
+                    metric.update_state(truth, guess)
+                else:
+                    metric.update_state(truth, guess, sample_weight=weight)
                 continue
             if preparation not in prepared:
                 prepared[preparation] = metric._prepared(truth, guess, weight)  # type: ignore[attr-defined]
@@ -385,9 +388,12 @@ def _listed(metrics: Any) -> list[Any]:
 
 def _slot(identifier: Any, name: str | None = None) -> Slot:
     if isinstance(identifier, str):
-        metric = identifier.lower() if identifier.lower() in BY_SHAPE else get(identifier)
-        return name or identifier, metric
+        if identifier.lower() in BY_SHAPE:
+            return name or identifier, identifier.lower()
+        name = name or identifier
     metric = get(identifier)
+    if metric._takes_values:
+        raise SettingError(f"{type(metric).__name__} takes values; a collection gives labels and predictions")
     return name or metric.name, metric
 
 

@@ -246,9 +246,9 @@ def get(identifier: Any) -> Any:
             return found()
         except TypeError as error:
             raise SettingError(f"{found.__name__} needs more than its name: {error}") from None
-    if isinstance(found, Metric) or hasattr(found, "merge_state"):
+    if isinstance(found, Metric):
         return found
-    if callable(found) and not isinstance(found, type):
+    if callable(found) and not isinstance(found, type) and not hasattr(found, "merge_state"):
         return MeanMetricWrapper(found)
     raise SettingError(f"{identifier!r} is no metric")
 

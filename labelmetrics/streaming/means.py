@@ -21,6 +21,8 @@ __all__ = ["Mean", "MeanMetricWrapper", "MeanTensor", "Sum"]
 class _OfValues(Metric):
     """A metric of values, which are not compared with anything."""
 
+    _takes_values = True
+
     def update(self, value: Any, weight: Any = None) -> None:
         """Take in a batch under TorchMetrics' names: ``update(value, weight)``."""
         self.update_state(value, sample_weight=weight)
@@ -283,6 +285,7 @@ class MeanMetricWrapper(_Average):
 
     def _shares(self) -> Any:
         try:
-            return self._fn, tuple(sorted(self._options.items())), hash(tuple(self._options.values()))
+            options = tuple(sorted(self._options.items()))
+            return type(self).update_state, self._fn, options, hash(options)
         except TypeError:
             return None

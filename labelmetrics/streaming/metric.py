@@ -72,6 +72,9 @@ class Metric(Stateful):
     higher_is_better: ClassVar[bool | None] = None
     """Whether more is better, less is (``False``), or neither."""
 
+    _takes_values: ClassVar[bool] = False
+    """Whether ``update_state`` takes values, and not labels and predictions."""
+
     _preparation: Any = None
     """What metrics must have in common for which a collection checks a batch once; ``None`` for never."""
 

@@ -37,7 +37,7 @@ SPARSE: list[dict[str, Any]] = [
 
 
 @pytest.mark.parametrize("name", ["IoU", "MeanIoU", "OneHotIoU", "OneHotMeanIoU"])
-@settings(max_examples=25)
+@settings(max_examples=12)
 @given(seeds)
 def test_iou(name: str, rng: np.random.Generator) -> None:
     n = int(rng.integers(2, 5))
@@ -66,7 +66,7 @@ def test_iou(name: str, rng: np.random.Generator) -> None:
     np.testing.assert_array_equal(ours.matrix, theirs.total_cm)
 
 
-@settings(max_examples=30)
+@settings(max_examples=12)
 @given(seeds)
 def test_binary_iou(rng: np.random.Generator) -> None:
     options = {"target_class_ids": [[0, 1], [0], [1]][rng.integers(3)], "threshold": float(rng.choice([0.25, 0.5]))}
@@ -88,7 +88,7 @@ def rows(rng: np.random.Generator, n: int) -> tuple[Any, Any, Any]:
 
 
 @pytest.mark.parametrize("average", [None, "micro", "macro", "weighted"])
-@settings(max_examples=30)
+@settings(max_examples=12)
 @given(seeds)
 def test_f_scores(average: Any, rng: np.random.Generator) -> None:
     n, threshold = int(rng.integers(2, 6)), rng.choice([None, 0.5, 0.25])
@@ -99,7 +99,7 @@ def test_f_scores(average: Any, rng: np.random.Generator) -> None:
     compare(streaming.F1Score(**options), keras.metrics.F1Score(**options), batches, 1e-5)
 
 
-@settings(max_examples=30)
+@settings(max_examples=12)
 @given(seeds)
 def test_f_scores_of_class_numbers(rng: np.random.Generator) -> None:
     n = int(rng.integers(2, 6))
@@ -115,7 +115,7 @@ def test_f_scores_of_class_numbers(rng: np.random.Generator) -> None:
         close(of_numbers, one_hot, 0)
 
 
-@settings(max_examples=30)
+@settings(max_examples=12)
 @given(seeds)
 def test_confusion_matrix(rng: np.random.Generator) -> None:
     n = int(rng.integers(1, 5))
@@ -129,7 +129,7 @@ def test_confusion_matrix(rng: np.random.Generator) -> None:
 
 
 @pytest.mark.parametrize("aggregation", [None, "uniform_average", "variance_weighted_average"])
-@settings(max_examples=20)
+@settings(max_examples=10)
 @given(seeds)
 def test_r2(aggregation: Any, rng: np.random.Generator) -> None:
     width = int(rng.integers(1, 4))

@@ -130,7 +130,7 @@ def test_means_of_functions(case: tuple[str, dict[str, Any], Any]) -> None:
     assert ours.name == theirs.name
     assert ours.result() == float(theirs.result()) == 0  # empty
 
-    @settings(max_examples=12)
+    @settings(max_examples=7)
     @given(seeds)
     def equal(rng: np.random.Generator) -> None:
         ours, theirs = getattr(streaming, name)(**options), getattr(keras.metrics, name)(**options)
@@ -141,7 +141,7 @@ def test_means_of_functions(case: tuple[str, dict[str, Any], Any]) -> None:
 
 
 @pytest.mark.parametrize("name", ["Mean", "Sum"])
-@settings(max_examples=40)
+@settings(max_examples=8)
 @given(seeds)
 def test_means_and_sums_of_values(name: str, rng: np.random.Generator) -> None:
     batches = []
@@ -163,7 +163,7 @@ def test_a_wrapped_function(rng: np.random.Generator) -> None:
     compare(*make, [of_elements(rng) for _ in range(2)], 1e-5)
 
 
-@settings(max_examples=20)
+@settings(max_examples=8)
 @given(seeds)
 def test_functional_forms(rng: np.random.Generator) -> None:
     functions = {

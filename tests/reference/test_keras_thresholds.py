@@ -33,7 +33,7 @@ COUNTS = ["TruePositives", "TrueNegatives", "FalsePositives", "FalseNegatives", 
 
 
 @pytest.mark.parametrize("name", COUNTS)
-@settings(max_examples=25)
+@settings(max_examples=10)
 @given(seeds)
 def test_counts_precision_and_recall(name: str, rng: np.random.Generator) -> None:
     thresholds = THRESHOLDS[rng.integers(len(THRESHOLDS))]
@@ -43,7 +43,7 @@ def test_counts_precision_and_recall(name: str, rng: np.random.Generator) -> Non
 
 
 @pytest.mark.parametrize("name", ["Precision", "Recall"])
-@settings(max_examples=40)
+@settings(max_examples=15)
 @given(seeds)
 def test_top_k_and_class_id(name: str, rng: np.random.Generator) -> None:
     options = {
@@ -76,7 +76,7 @@ AREAS: list[dict[str, Any]] = [
 
 @pytest.mark.parametrize("curve", ["ROC", "PR", "PRGAIN"])
 @pytest.mark.parametrize("method", ["interpolation", "minoring", "majoring"])
-@settings(max_examples=20)
+@settings(max_examples=7)
 @given(seeds)
 def test_areas(curve: str, method: str, rng: np.random.Generator) -> None:
     options = dict(AREAS[rng.integers(len(AREAS))])
@@ -99,7 +99,7 @@ def test_areas(curve: str, method: str, rng: np.random.Generator) -> None:
 @pytest.mark.parametrize(
     "name", ["SensitivityAtSpecificity", "SpecificityAtSensitivity", "PrecisionAtRecall", "RecallAtPrecision"]
 )
-@settings(max_examples=25)
+@settings(max_examples=10)
 @given(seeds)
 def test_best_under_a_constraint(name: str, rng: np.random.Generator) -> None:
     # Bounds that no share of few rows equals: Keras compares in float32.

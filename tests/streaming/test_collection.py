@@ -160,6 +160,22 @@ def test_a_subclass_gets_every_batch_itself() -> None:
     assert found["recall"] == 0.5
 
 
+def test_metrics_without_weights() -> None:
+    class Agreement(streaming.Metric):
+        def __init__(self) -> None:
+            super().__init__()
+            self.add_state("right", 0)
+
+        def update(self, preds: Any, target: Any) -> None:
+            self.right += np.sum(np.rint(preds) == target)
+
+        def compute(self) -> Any:
+            return self.right
+
+    metrics = streaming.MetricCollection([Agreement(), "mse"])
+    assert metrics(TRUTH, GUESS)["agreement"] == 2
+
+
 def test_merging_and_copies() -> None:
     batches = [(TRUTH, GUESS), (TRUTH[:3], GUESS[1:])]
     whole = make()
@@ -178,6 +194,9 @@ def test_merging_and_copies() -> None:
     again = streaming.MetricCollection.from_config(json.loads(json.dumps(whole.get_config())))
     again.merge_state(whole)
     assert again.result() == whole.result()
+    named = streaming.deserialize(json.loads(json.dumps(streaming.serialize(whole))))
+    named.merge_state(whole)
+    assert named.result() == whole.result()
     loaded = make()
     loaded.update_state(*batches[1])
     loaded.load_state_dict(whole.state_dict())
@@ -220,6 +239,11 @@ def test_synchronisation_comes_once_for_each_statistic() -> None:
 
 
 def test_what_cannot_be() -> None:
+    for identifier in ("mean", streaming.Sum()):
+        with pytest.raises(SettingError, match="takes values"):
+            streaming.MetricCollection(["auc", identifier])
+    with pytest.raises(SettingError, match="is no metric"):
+        streaming.MetricCollection([make()])
     with pytest.raises(SettingError, match="at least one"):
         streaming.MetricCollection([])
     with pytest.raises(SettingError, match="list or a dict"):

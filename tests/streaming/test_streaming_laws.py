@@ -20,7 +20,7 @@ from labelmetrics.errors import LabelmetricsWarning
 
 seeds = st.integers(0, 2**32 - 1).map(np.random.default_rng)
 each = pytest.mark.parametrize("case", CASES, ids=str)
-few = settings(max_examples=6)
+few = settings(max_examples=5)
 
 
 @pytest.fixture(autouse=True)
