@@ -29,7 +29,9 @@ class Case:
         return getattr(streaming, self.name)(**self.settings, **more)
 
     def __str__(self) -> str:
-        return "-".join([self.name, *(f"{name}={value}" for name, value in self.settings.items())])
+        # Functions by their names: where they are in memory is another place in every process.
+        settings = {name: getattr(value, "__name__", value) for name, value in self.settings.items()}
+        return "-".join([self.name, *(f"{name}={value}" for name, value in settings.items())])
 
 
 def weight(rng: np.random.Generator, n: int) -> Any:
