@@ -75,7 +75,7 @@ def gallery(evaluation: Evaluation, levels: Levels, best: int, pictures: Picture
             {
                 "row": first["data_row"],
                 "place": first["place"],
-                "size": _size(row, objects),
+                "size": _size(row, pictures.sizes.get(first["data_row"]), objects),
                 "objects": objects,
                 "more": len(own) - len(shown),
                 "errors": errors[:, :, one].tolist(),
@@ -175,10 +175,12 @@ def _objects(table: pa.Table, levels: Levels, own: Ints, why: pa.Array, sentence
     ]
 
 
-def _size(row: dict[str, Any], objects: list[dict[str, Any]]) -> list[float] | None:
-    """Width and height of a data row: as its table says, or as far as its objects reach; ``None`` without any."""
+def _size(row: dict[str, Any], image: tuple[int, int] | None, objects: list[dict[str, Any]]) -> list[float] | None:
+    """Width and height of a data row: of its table, of its image, or as far as objects reach; ``None`` without any."""
     if row["width"] and row["height"]:
         return [row["width"], row["height"]]
+    if image is not None:
+        return list(image)
     boxes = [one["box"] for one in objects if one["box"] is not None]
     if not boxes:
         return None

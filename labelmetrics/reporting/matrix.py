@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import reduce
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -50,15 +52,15 @@ def matrix(evaluation: Evaluation, levels: Levels, confidences: list[float], iou
     n = len(found.features)
     if n == 1:
         return None
-    counts, partners, cells = [], [], []
+    counts, codes = [], []
     for confidence in confidences:
         partner, cell = found.matched(levels.found.takes_part(confidence))
         count = np.bincount(cell[cell >= 0], minlength=n * n)
         filled = np.flatnonzero(count)
         counts.append(np.column_stack([filled, count[filled]]).ravel().tolist())
-        partners.append(partner)
-        cells.append(cell)
-    behind = _Behind.of(np.stack(partners), np.stack(cells), levels.found.is_truth)
+        at = np.flatnonzero(cell >= 0)
+        codes.append(at * (len(cell) + 1) + partner[at] + 1)
+    behind = _Behind.of(codes, found)
     behind = behind.take(_chosen(behind, levels.found.score, n))
     used = np.unique(behind.ends[behind.ends >= 0])
     ends = np.where(behind.ends < 0, -1, np.searchsorted(used, behind.ends))
@@ -81,17 +83,19 @@ class _Behind:
     there: Bools
 
     @classmethod
-    def of(cls, partner: Ints, cell: Ints, is_truth: Bools) -> _Behind:
-        """What each object is at each level, shapes (L, n); put together where that is the same."""
-        width = partner.shape[1] + 1
-        level, at = np.nonzero(cell >= 0)
-        distinct, first, which = np.unique(at * width + partner[level, at] + 1, return_index=True, return_inverse=True)
-        there = np.zeros((len(distinct), len(cell)), bool)
-        there[which, level] = True
+    def of(cls, codes: Sequence[Ints], found: ClassPairs) -> _Behind:
+        """What there is at each level: codes of an object and of what it is matched with, rising."""
+        width, n = len(found.place) + 1, len(found.features)
+        distinct = reduce(np.union1d, codes)
+        there = np.zeros((len(distinct), len(codes)), bool)
+        for level, own in enumerate(codes):
+            there[np.searchsorted(distinct, own), level] = True
         one, other = np.divmod(distinct, width)
-        own = is_truth[one]
-        ends = np.column_stack([np.where(own, one, -1), np.where(own, other - 1, one)])
-        return cls(ends, cell[level[first], at[first]], there)
+        is_truth = found.is_truth[one]
+        ends = np.column_stack([np.where(is_truth, one, -1), np.where(is_truth, other - 1, one)])
+        # The last one is what stands for none.
+        row, column = np.append(found.place, n - 1)[ends].T
+        return cls(ends, row * n + column, there)
 
     def take(self, at: Ints) -> _Behind:
         return _Behind(self.ends[at], self.cell[at], self.there[at])

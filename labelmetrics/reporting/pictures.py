@@ -15,6 +15,8 @@ SIDE = 480
 QUALITY = 70
 ROOM = 2_000_000
 """Bytes of all images together: more are left out."""
+ORIENTATION = 0x0112
+"""Tag of EXIF; from 5 on, width and height are exchanged."""
 ENDINGS = ("", ".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")
 
 
@@ -25,6 +27,15 @@ class Pictures:
     ----------
     folder : path or None
         Where they are; without it there are none.
+
+    Attributes
+    ----------
+    used : dict of str to str
+        ``data:`` URLs of small copies by the key of their data row.
+    sizes : dict of str to (int, int)
+        Width and height of the images themselves, also of those that there was no room for.
+    left_out : int
+        How many there was no room for.
 
     Raises
     ------
@@ -37,6 +48,7 @@ class Pictures:
         if self.folder is not None and not self.folder.is_dir():
             raise SettingError(f"{folder}: there is no such folder of images")
         self.used: dict[str, str] = {}
+        self.sizes: dict[str, tuple[int, int]] = {}
         self.left_out = 0
         self._seen: set[str] = set()
 
@@ -54,9 +66,10 @@ class Pictures:
             return
         self._seen.add(key)
         path = self._path(self.folder, row)
-        content = None if path is None else _small(path)
-        if content is None:
+        found = None if path is None else _small(path)
+        if found is None:
             return
+        content, self.sizes[key] = found
         if sum(map(len, self.used.values())) + len(content) > ROOM:
             self.left_out += 1
         else:
@@ -79,17 +92,21 @@ class Pictures:
         return None
 
 
-def _small(path: Path) -> str | None:
-    """A small copy of an image as a ``data:`` URL; ``None`` where it cannot be read."""
+def _small(path: Path) -> tuple[str, tuple[int, int]] | None:
+    """A small copy of an image as a ``data:`` URL, and the size of the image; ``None`` where it cannot be read."""
     from PIL import Image, ImageOps
 
     try:
         with Image.open(path) as image:
+            width, height = image.size
             image.draft("RGB", (SIDE, SIDE))
+            # Cameras write how an image is turned beside it.
+            is_turned = image.getexif().get(ORIENTATION, 1) > 4
             small = ImageOps.exif_transpose(image).convert("RGB")
             small.thumbnail((SIDE, SIDE))
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
         return None
     content = BytesIO()
     small.save(content, "JPEG", quality=QUALITY, optimize=True)
-    return f"data:image/jpeg;base64,{b64encode(content.getvalue()).decode()}"
+    url = f"data:image/jpeg;base64,{b64encode(content.getvalue()).decode()}"
+    return url, (height, width) if is_turned else (width, height)

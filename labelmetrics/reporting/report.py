@@ -230,8 +230,11 @@ def _said(
     }
     if said["matrix"] is not None:  # what is left of the room for images is theirs
         described = dict(zip(rows, run.data_rows.to_pylist(), strict=True))
-        for key, *_ in said["matrix"]["rows"]:
+        for row in said["matrix"]["rows"]:
+            key, _, width, height = row
             pictures.use(key, described[key])
+            if not (width and height):
+                row[2:] = pictures.sizes.get(key, (None, None))
     return said | {"images": pictures.used}
 
 

@@ -15,6 +15,7 @@ from hypothesis import given, settings, strategies as st
 import labelmetrics as lm
 from labelmetrics.reporting.intervals import intervals
 from labelmetrics.reporting.levels import OTHER, Levels, positions
+from labelmetrics.reporting.matrix import matrix
 
 KEYS = [0.0, 0.3, 0.55, 0.8]
 RULES = st.sampled_from([{}, {"matching": "coco"}, {"include_subclasses": True}])
@@ -155,3 +156,29 @@ def test_many_rows_are_grouped(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("labelmetrics.reporting.intervals.blocks_of", lambda n, seed: np.arange(300) % 100)
     (grouped,) = intervals([levels], 300, seed=0)
     assert grouped["f1"][0][-1] == pytest.approx(whole["f1"][0][-1], abs=0.03)
+
+
+@settings(max_examples=20)
+@given(st.integers(0, 10_000), RULES)
+def test_examples_are_all_that_is_counted_where_there_is_room(seed: int, rule: dict[str, Any]) -> None:
+    evaluation = evaluated(seed, **rule)
+    confidences = [0.0, 0.4, 0.8]
+    levels = levels_of(evaluation, confidences)
+    found = matrix(evaluation, levels, confidences, 0.5)
+    if found is None:
+        return
+    n = len(found["names"])
+    for level, flat in enumerate(found["counts"]):
+        counts = dict(zip(flat[::2], flat[1::2], strict=True))
+        behind = {
+            cell: sum(start <= level < stop for *_, at in examples for start, stop in pairwise_of(at))
+            for cell, examples in found["examples"].items()
+        }
+        wrong = {cell for cell in counts if cell // n != cell % n}
+        assert {cell: behind[cell] for cell in wrong} == {cell: counts[cell] for cell in wrong}
+        assert all(number <= counts.get(cell, 0) for cell, number in behind.items())
+
+
+def pairwise_of(stretches: list[int]) -> list[tuple[int, int]]:
+    """First level of each stretch and the one behind its last."""
+    return list(zip(stretches[::2], stretches[1::2], strict=True))

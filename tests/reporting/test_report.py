@@ -191,6 +191,21 @@ def test_nothing_outside_of_the_folder_is_read_and_no_broken_image(tmp_path: Pat
     assert said(lm.report(lm.evaluate(*sides), images=images))["images"] == {}
 
 
+def test_without_a_table_the_image_says_how_large_a_data_row_is(tmp_path: Path) -> None:
+    image_of(tmp_path, "a.jpg")
+    turned = Image.Exif()
+    turned[0x0112] = 6
+    Image.new("RGB", (900, 600)).save(tmp_path / "b.jpg", exif=turned)
+    sides = [label(key, [b.square(0)]) for key in "abc"], [label(key, []) for key in "abc"]
+    found = said(lm.report(lm.evaluate(*sides), images=tmp_path))
+    assert {one["row"]: one["size"] for one in found["gallery"]["pictures"]} == {
+        "a": [900, 600],
+        "b": [600, 900],
+        "c": [10.4, 10.4],
+    }
+    assert sorted(found["matrix"]["rows"]) == [["a", None, 900, 600], ["b", None, 600, 900], ["c", None, None, None]]
+
+
 def test_images_beyond_the_room_for_them_are_left_out_and_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("a.jpg", "b.jpg"):
         image_of(tmp_path, name)

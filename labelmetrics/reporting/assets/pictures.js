@@ -49,7 +49,7 @@ function whyOf(object) {
 
 function drawn(one, objects, pointed, more) {
   const shapes = objects.map((object) => shapeOf(object, object.object === pointed)).filter(Boolean);
-  return one.size && shapes.length ? drawing(one.size, data.images[one.row], shapes, placed(one.row, one.place), more) : null;
+  return one.size && (shapes.length || data.images[one.row]) ? drawing(one.size, data.images[one.row], shapes, placed(one.row, one.place), more) : null;
 }
 
 const told = (object) => el("li", {}, el("span", { class: `tag ${outcomeOf(object)}` }, outcomeOf(object)), `${nameOfObject(object)}: ${whyOf(object)}`);
