@@ -116,6 +116,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "AnnotationError",
         "DataRowError",
         "LimitError",
+        "MissingPackageError",
         "MissingRowsError",
         "SettingError",
         "SettingMismatchError",

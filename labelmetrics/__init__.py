@@ -37,6 +37,7 @@ _HOME = {
         "LabelmetricsError",
         "LabelmetricsWarning",
         "LimitError",
+        "MissingPackageError",
         "MissingRowsError",
         "SettingError",
         "SettingMismatchError",

@@ -41,6 +41,7 @@ from labelmetrics.errors import (
     LabelmetricsError as LabelmetricsError,
     LabelmetricsWarning as LabelmetricsWarning,
     LimitError as LimitError,
+    MissingPackageError as MissingPackageError,
     MissingRowsError as MissingRowsError,
     SettingError as SettingError,
     SettingMismatchError as SettingMismatchError,

@@ -14,6 +14,7 @@ from labelmetrics.kernels.batch import Bools, Floats, Ints
 from labelmetrics.kernels.comparison import FLOOR_ACROSS
 from labelmetrics.kernels.matching import greedy
 from labelmetrics.matches import rows_of
+from labelmetrics.words import counted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -40,6 +41,27 @@ class ConfusionTable:
     features: list[str]
     counts: Ints
     threshold: float
+
+    def grouped(self, most: int) -> ConfusionTable:
+        """The table of the features that are confused most often, and of all others as one.
+
+        Parameters
+        ----------
+        most : int
+            How many features stay by themselves; of those that are equally confused, the ones with more ground truths.
+        """
+        *names, background = self.features
+        if len(names) <= most:
+            return self
+        between = self.counts[:-1, :-1] - np.diag(np.diag(self.counts[:-1, :-1]))
+        confused, support = between.sum(axis=0) + between.sum(axis=1), self.counts[:-1].sum(axis=1)
+        kept = np.sort(np.lexsort((-support, -confused))[:most])
+        group = np.full(len(names) + 1, most)
+        group[kept], group[-1] = np.arange(most), most + 1
+        counts = np.zeros((most + 2, most + 2), np.int64)
+        np.add.at(counts, (group[:, None], group), self.counts)
+        others = f"({counted(len(names) - most, 'other')})"
+        return ConfusionTable([*(names[at] for at in kept.tolist()), others, background], counts, self.threshold)
 
     def to_pandas(self) -> pd.DataFrame:
         """The table as a pandas DataFrame, ground truths in rows, predictions in columns; needs pandas.

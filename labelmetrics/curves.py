@@ -146,6 +146,16 @@ class ConfidenceCurve:
         """Harmonic mean of precision and recall; NaN where both sides are empty."""
         return _share(2 * self.tp, self.tp + self.fp + self.ground_truths)
 
+    @property
+    def best(self) -> BestConfidence:
+        """Where F1 is highest; of equal ones the highest confidence."""
+        f1 = np.nan_to_num(self.f1)
+        if not f1.any():
+            return BestConfidence(self.feature, None, None, None, None)
+        at = int(f1.argmax())
+        values = (float(values[at]) for values in (self.confidence, self.precision, self.recall, f1))
+        return BestConfidence(self.feature, *values)
+
     def to_pandas(self) -> pd.DataFrame:
         """One row per point, as a pandas DataFrame; needs pandas (``pip install 'labelmetrics[pandas]'``)."""
         names = ("confidence", "tp", "fp", "precision", "recall", "f1")
@@ -249,16 +259,7 @@ def best_confidence(evaluation: Evaluation, *, by: Literal["f1"] = "f1", iou: fl
     if by != "f1":
         raise SettingError(f'by must be "f1", got {by!r}')
     outcome = _Found(evaluation, None).outcome(read_thresholds(iou)[0])
-    return {curve.feature: _best(curve) for curve in [*outcome.curves(), outcome.curve_of_all()]}
-
-
-def _best(curve: ConfidenceCurve) -> BestConfidence:
-    f1 = np.nan_to_num(curve.f1)
-    if not f1.any():
-        return BestConfidence(curve.feature, None, None, None, None)
-    at = int(f1.argmax())
-    values = (float(values[at]) for values in (curve.confidence, curve.precision, curve.recall, f1))
-    return BestConfidence(curve.feature, *values)
+    return {curve.feature: curve.best for curve in [*outcome.curves(), outcome.curve_of_all()]}
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -28,6 +28,7 @@ __all__ = [
     "LabelmetricsError",
     "LabelmetricsWarning",
     "LimitError",
+    "MissingPackageError",
     "MissingRowsError",
     "NameTakenError",
     "NotFoundError",
@@ -131,6 +132,31 @@ class SettingMismatchError(SettingError):
     >>> issubclass(SettingMismatchError, SettingError)
     True
     """
+
+
+class MissingPackageError(LabelmetricsError, ImportError):
+    """A package that only some things need is not installed.
+
+    Parameters
+    ----------
+    package : str
+        Its name.
+    extra : str
+        The extra of labelmetrics that installs it.
+
+    Examples
+    --------
+    >>> raise MissingPackageError("matplotlib", "plot")
+    Traceback (most recent call last):
+    labelmetrics.errors.MissingPackageError: matplotlib is not installed: pip install 'labelmetrics[plot]'
+    """
+
+    def __init__(self, package: str, extra: str) -> None:
+        self.package, self.extra = package, extra
+        super().__init__(f"{package} is not installed: pip install 'labelmetrics[{extra}]'")
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.package, self.extra)
 
 
 class InputError(LabelmetricsError, ValueError):

@@ -21,8 +21,23 @@ import numpy as np
 from labelmetrics import curves
 from labelmetrics.comparing.outcomes import FP, OUTCOMES, TP, Outcomes
 from labelmetrics.curves import ConfidenceCurve
+from labelmetrics.drawing import (
+    BLUE,
+    GREY,
+    STYLES,
+    VERMILLION,
+    axes_of,
+    cell_size,
+    entitle,
+    legend,
+    note,
+    short,
+    whole_numbers,
+    write_counts,
+)
 from labelmetrics.errors import SettingError
 from labelmetrics.formats.restored import coded, numbers
+from labelmetrics.frame import shown
 from labelmetrics.kernels.batch import Bools, Floats
 from labelmetrics.kernels.thresholds import match_rule
 from labelmetrics.words import near
@@ -32,10 +47,10 @@ if TYPE_CHECKING:
 
     from labelmetrics.evaluation import Evaluation
 
-__all__ = ["confidence", "confusion", "f1_curve", "overlap", "precision_recall", "reliability"]
+__all__ = ["confidence", "confusion", "f1_curve", "features", "overlap", "precision_recall", "reliability"]
 
-BLUE, ORANGE, GREEN, VERMILLION, PURPLE, SKY = "#0072b2", "#e69f00", "#009e73", "#d55e00", "#cc79a7", "#56b4e9"
-STYLES = [(colour, dash) for dash in ("-", "--", ":") for colour in (BLUE, VERMILLION, GREEN, ORANGE, PURPLE, SKY)]
+FEW = 12
+"""Points of a curve up to which each is marked."""
 
 Features = str | Sequence[str] | None
 
@@ -60,7 +75,7 @@ def precision_recall(
     ------
     SettingError
         An unknown feature, or an overlap outside (0, 1).
-    ImportError
+    MissingPackageError
         matplotlib is not installed.
 
     Examples
@@ -69,10 +84,14 @@ def precision_recall(
     >>> precision_recall(lm.evaluate([], [])).get_ylabel()
     'precision'
     """
+    found = _curves(evaluation, feature, iou)
     ax = _axes(ax, "recall", "precision")
-    for curve, style in _curves(evaluation, feature, iou):
-        ax.plot(curve.recall, curve.precision, label=curve.feature, **style)
-    return _finished(ax, feature)
+    for curve, (colour, dash) in zip(found, cycle(STYLES)):
+        marker = "o" if len(curve.confidence) <= FEW else None  # of one point alone there is no line
+        style: dict[str, Any] = {"color": colour, "linestyle": dash, "marker": marker, "markersize": 4}
+        # Marks on the edge are drawn whole; a line without points would take the place of the whole figure.
+        ax.plot(curve.recall, curve.precision, label=_label(curve), clip_on=bool(_missing(curve)), **style)
+    return _finished(ax, found, feature, iou)
 
 
 def f1_curve(evaluation: Evaluation, feature: Features = None, *, iou: float = 0.5, ax: Axes | None = None) -> Axes:
@@ -86,14 +105,17 @@ def f1_curve(evaluation: Evaluation, feature: Features = None, *, iou: float = 0
     >>> f1_curve(lm.evaluate([], [])).get_ylabel()
     'F1'
     """
+    found = _curves(evaluation, feature, iou)
     ax = _axes(ax, "confidence at least", "F1")
-    for curve, style in _curves(evaluation, feature, iou):
-        # Between two points, what counts is what stands at the higher one.
-        ax.step(curve.confidence, curve.f1, where="pre", label=curve.feature, **style)
-        if np.nan_to_num(curve.f1).any():
-            best = int(np.nanargmax(curve.f1))
-            ax.plot(curve.confidence[best], curve.f1[best], "o", color=style["color"])
-    return _finished(ax, feature)
+    for curve, (colour, dash) in zip(found, cycle(STYLES)):
+        # Between two points, what counts is what stands at the higher one; below the lowest, all predictions.
+        lowest = curve.f1[-1:]
+        x, y = np.append(curve.confidence, np.zeros_like(lowest)), np.append(curve.f1, lowest)
+        ax.step(x[::-1], y[::-1], where="pre", color=colour, linestyle=dash, label=_label(curve))
+        best = curve.best
+        if best.confidence is not None and best.f1 is not None:
+            ax.plot(best.confidence, best.f1, "o", color=colour, clip_on=False)
+    return _finished(ax, found, feature, iou)
 
 
 def reliability(
@@ -123,7 +145,7 @@ def reliability(
     ------
     SettingError
         An unknown feature, an overlap outside (0, 1), or fewer than one bin.
-    ImportError
+    MissingPackageError
         matplotlib is not installed.
 
     Examples
@@ -145,15 +167,15 @@ def reliability(
         color=[(BLUE, one) for one in alpha.tolist()],
         edgecolor="white",
     )
-    ax.plot([0, 1], [0, 1], "--", color="0.4", label="as promised")
-    if not np.isnan(found.ece):
-        _title(ax, f"{feature or 'all features'}, calibration error {found.ece:.3f}")
-    ax.legend(frameon=False)
+    ax.plot([0, 1], [0, 1], "--", color=GREY, label="as promised")
+    said = "no predictions" if np.isnan(found.ece) else f"calibration error {found.ece:.3f}"
+    entitle(ax, _name(feature), match_rule(iou, "coco"), said)
+    legend(ax)
     return ax
 
 
 def confusion(evaluation: Evaluation, *, iou: float | None = None, most: int = 20, ax: Axes | None = None) -> Axes:
-    """Draw what ground truths were predicted as: counts, coloured by their share of the row.
+    """Draw what ground truths were predicted as: coloured by the share of the row, with counts where there is room.
 
     Parameters
     ----------
@@ -162,7 +184,7 @@ def confusion(evaluation: Evaluation, *, iou: float | None = None, most: int = 2
     iou : float, optional
         Overlap that a match must exceed; the lowest threshold of the evaluation unless given. At least 0.1.
     most : int, default 20
-        Most classes: of more, those that are confused most, the background aside.
+        Most features: of more, those that are confused most; the others are counted together, and the title says so.
     ax : matplotlib Axes, optional
         Where to draw; new axes unless given.
 
@@ -170,7 +192,7 @@ def confusion(evaluation: Evaluation, *, iou: float | None = None, most: int = 2
     ------
     SettingError
         The threshold is below 0.1, or ``most`` is less than 1.
-    ImportError
+    MissingPackageError
         matplotlib is not installed.
 
     Examples
@@ -179,24 +201,98 @@ def confusion(evaluation: Evaluation, *, iou: float | None = None, most: int = 2
     >>> confusion(lm.evaluate([], [])).get_ylabel()
     'ground truth'
     """
-    if most < 1:
-        raise SettingError(f"most must be at least 1, got {most!r}")
+    _check_least("most", most)
     table = evaluation.confusion_table(iou=iou)
-    between = table.counts[:-1, :-1] - np.diag(np.diag(table.counts[:-1, :-1]))
-    confused = between.sum(axis=0) + between.sum(axis=1)
-    kept = np.sort(np.argsort(-confused, kind="stable")[:most])
-    shown = np.append(kept, len(table.features) - 1)
-    counts = table.counts[np.ix_(shown, shown)]
-    share = counts / np.maximum(table.counts[shown].sum(axis=1, keepdims=True), 1)
-    ax = _new_axes() if ax is None else ax
-    ax.imshow(share, cmap="Blues", vmin=0, vmax=1)
-    for row, column in np.argwhere(counts).tolist():
-        colour = "white" if share[row, column] > 0.5 else "black"
-        ax.text(column, row, f"{counts[row, column]:,}", ha="center", va="center", color=colour, fontsize="small")
-    names = [table.features[one] for one in shown]
-    ax.set_xticks(range(len(names)), names, rotation=90, parse_math=False)
-    ax.set_yticks(range(len(names)), names, parse_math=False)
-    ax.set(xlabel="predicted as", ylabel="ground truth", title=f"IoU > {table.threshold:g}")
+    n_features = len(table.features) - 1
+    table = table.grouped(most)
+    counts, n = table.counts, len(table.features)
+    side = min(max(0.36 * n + 2.2, 4.2), 12.0)
+    ax = axes_of(ax, (side + 0.8, side))
+    ax.set(xlabel="predicted as", ylabel="ground truth")
+    rule = f"IoU > {table.threshold:g}"
+    entitle(ax, rule, f"the {most} of {n_features:,} features that are confused most" if n_features > most else "")
+    if not n_features:
+        note(ax, "no objects (answers are not compared class by class)")
+        ax.set(xticks=[], yticks=[])
+        return ax
+    share = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    image = ax.imshow(share, cmap="Blues", vmin=0, vmax=1)
+    ax.figure.colorbar(image, ax=ax, label="share of the row", fraction=0.046, pad=0.03)
+    size = min(9.0, max(0.85 * cell_size(ax, n), 4.0))
+    labels = [short(name) for name in table.features]
+    ax.set_xticks(range(n), labels, rotation=90, fontsize=size, parse_math=False)
+    ax.set_yticks(range(n), labels, fontsize=size, parse_math=False)
+    write_counts(ax, counts, share > 0.5)
+    return ax
+
+
+def features(
+    evaluation: Evaluation,
+    *,
+    iou: float | None = None,
+    confidence: float | None = None,
+    nearest: bool = False,
+    most: int = 30,
+    ax: Axes | None = None,
+) -> Axes:
+    """Draw F1 of each feature as a bar, and precision and recall as marks on it; behind names the ground truths.
+
+    Parameters
+    ----------
+    evaluation : Evaluation
+        What was found.
+    iou : float, optional
+        One of the thresholds of the evaluation; the lowest unless given.
+    confidence : float, optional
+        One of the confidence keys; all predictions count unless given.
+    nearest : bool, default False
+        Whether a confidence between two keys takes the lower one instead of being an error.
+    most : int, default 30
+        Most features: of more, those with the most ground truths; the title says so.
+    ax : matplotlib Axes, optional
+        Where to draw; new axes unless given.
+
+    Raises
+    ------
+    SettingError
+        A threshold or confidence that was not evaluated, or ``most`` is less than 1.
+    MissingPackageError
+        matplotlib is not installed.
+
+    Examples
+    --------
+    >>> import labelmetrics as lm
+    >>> features(lm.evaluate([], [])).get_title(loc="left")
+    'IoU > 0.5'
+    """
+    _check_least("most", most)
+    summary = evaluation.summary(iou=iou, confidence=confidence, nearest=nearest)
+    rows = sorted(summary.features, key=lambda row: (-row.ground_truths, row.feature))[:most]
+    n, n_features, overall = len(rows), len(summary.features), summary.overall
+    ax = axes_of(ax, (6.4, max(0.27 * n + 1.5, 2.4)))
+    few = f"the {n} of {n_features:,} features with the most ground truths" if n_features > n else ""
+    least = "" if summary.confidence is None else f"confidence >= {summary.confidence:g}"
+    entitle(ax, summary.iou, least, few, loc="left", pad=22)
+    if not n:
+        note(ax, "no features")
+        ax.set(xticks=[], yticks=[])
+        return ax
+    place = np.arange(n)
+    values = {
+        name: np.array([getattr(row, name) for row in rows], np.float64) for name in ("f1", "precision", "recall")
+    }
+    ax.barh(place, values["f1"], height=0.62, color="#9cc9e5", label="F1")
+    ax.plot(values["precision"], place, ">", color="black", markersize=5, label="precision", clip_on=False)
+    ax.plot(values["recall"], place, "o", color=VERMILLION, fillstyle="none", mew=1.5, label="recall", clip_on=False)
+    labels = [f"{short(row.feature)} ({row.ground_truths:,})" for row in rows]
+    ax.set_yticks(place, labels, parse_math=False)
+    ax.tick_params(axis="y", length=0, pad=6)
+    together = ", ".join(f"{name} {shown(getattr(overall, name.lower()))}" for name in ("F1", "precision", "recall"))
+    ax.set(xlim=(0, 1), ylim=(n - 0.4, -0.6), xlabel=f"all features: {together}")
+    ax.spines[["top", "right", "left"]].set_visible(False)
+    ax.grid(axis="x", alpha=0.3)
+    ax.set_axisbelow(True)
+    legend(ax, loc="lower left", bbox_to_anchor=(0, 1), ncols=3, borderaxespad=0)
     return ax
 
 
@@ -227,7 +323,7 @@ def confidence(
     ------
     SettingError
         An unknown feature, a threshold that was not evaluated, or fewer than one bin.
-    ImportError
+    MissingPackageError
         matplotlib is not installed.
 
     Examples
@@ -240,9 +336,13 @@ def confidence(
     guesses = own & ~found.is_truth
     values = [found.score[guesses & (found.outcome == OUTCOMES.index(one))] for one in (TP, FP)]
     ax = _histogram(ax, values, ["right", "wrong"], [BLUE, VERMILLION], bins)
-    ax.set(xlabel="confidence", ylabel="predictions")
-    _title(ax, f"{feature or 'all features'}, {rule}")
-    ax.legend(frameon=False)
+    unsaid = guesses.any() and np.isnan(numbers(found.table.column("confidence"))[guesses]).all()
+    ax.set(xlabel="confidence (none was given: each counts as 1)" if unsaid else "confidence", ylabel="predictions")
+    entitle(ax, _name(feature), rule)
+    if guesses.any():
+        legend(ax)
+    else:
+        note(ax, "no predictions")
     return ax
 
 
@@ -268,47 +368,54 @@ def overlap(
     matched = own & ~found.is_truth & (found.outcome == OUTCOMES.index(TP))
     ax = _histogram(ax, [numbers(found.table.column("overlap"))[matched]], ["matches"], [BLUE], bins)
     ax.set(xlabel="overlap", ylabel="matches")
-    _title(ax, f"{feature or 'all features'}, {rule}")
+    entitle(ax, _name(feature), rule)
+    if not matched.any():
+        note(ax, "no matches")
     return ax
-
-
-def _new_axes() -> Axes:
-    try:
-        from matplotlib import pyplot
-    except ImportError as error:
-        raise ImportError("matplotlib is not installed: pip install 'labelmetrics[plot]'") from error
-    return pyplot.subplots(layout="constrained")[1]
 
 
 def _axes(ax: Axes | None, xlabel: str, ylabel: str) -> Axes:
     """Axes of two numbers from 0 to 1."""
-    ax = _new_axes() if ax is None else ax
+    ax = axes_of(ax)
     ax.set(xlabel=xlabel, ylabel=ylabel, xlim=(0, 1), ylim=(0, 1.02))
     ax.grid(alpha=0.3)
     return ax
 
 
-def _title(ax: Axes, text: str) -> None:
-    # A name may hold a dollar sign, which stands for no formula.
-    ax.set_title(text, parse_math=False)
+def _name(feature: str | None) -> str:
+    return "all features" if feature is None else short(feature)
 
 
-def _curves(evaluation: Evaluation, feature: Features, iou: float) -> list[tuple[ConfidenceCurve, dict[str, Any]]]:
-    """The curves that are asked for, with their styles."""
+def _curves(evaluation: Evaluation, feature: Features, iou: float) -> list[ConfidenceCurve]:
     names = [feature] if feature is None or isinstance(feature, str) else feature
-    return [
-        (curves.precision_recall(evaluation, name, iou=iou), {"color": colour, "linestyle": dash})
-        for name, (colour, dash) in zip(names, cycle(STYLES))
-    ]
+    return [curves.precision_recall(evaluation, name, iou=iou) for name in names]
 
 
-def _finished(ax: Axes, feature: Features) -> Axes:
-    if isinstance(feature, str) or feature is None:
-        _title(ax, feature or "all features")
+def _missing(curve: ConfidenceCurve) -> str:
+    """Why a curve is empty, where it is."""
+    if not len(curve.confidence):
+        return "no predictions"
+    return "" if curve.ground_truths else "no ground truths"
+
+
+def _label(curve: ConfidenceCurve) -> str:
+    return ": ".join(filter(None, (short(curve.feature), _missing(curve))))
+
+
+def _finished(ax: Axes, found: list[ConfidenceCurve], feature: Features, iou: float) -> Axes:
+    rule = match_rule(iou, "coco")
+    if feature is None or isinstance(feature, str):
+        entitle(ax, _name(feature), rule)
+        note(ax, _missing(found[0]))
     else:
-        for text in ax.legend(frameon=False).get_texts():
-            text.set_parse_math(False)
+        entitle(ax, rule)
+        legend(ax)
     return ax
+
+
+def _check_least(name: str, number: int) -> None:
+    if number < 1:
+        raise SettingError(f"{name} must be at least 1, got {number!r}")
 
 
 def _objects(evaluation: Evaluation, feature: str | None, iou: float | None, bins: int) -> tuple[Outcomes, Bools, str]:
@@ -316,8 +423,7 @@ def _objects(evaluation: Evaluation, feature: str | None, iou: float | None, bin
     features = evaluation.results.features
     if feature is not None and feature not in features:
         raise SettingError(f"there is no feature {feature!r} in this evaluation{near(feature, features)}")
-    if bins < 1:
-        raise SettingError(f"bins must be at least 1, got {bins!r}")
+    _check_least("bins", bins)
     settings = evaluation.manifest.settings
     threshold = settings.iou[0] if iou is None else iou
     found = Outcomes.of(evaluation, iou=threshold, confidence=None)
@@ -329,10 +435,14 @@ def _objects(evaluation: Evaluation, feature: str | None, iou: float | None, bin
 
 
 def _histogram(ax: Axes | None, values: list[Floats], names: list[str], colours: list[str], bins: int) -> Axes:
-    """Stacked bars over [0, 1]."""
-    ax = _new_axes() if ax is None else ax
-    ax.hist(values, bins=np.linspace(0, 1, bins + 1).tolist(), stacked=True, label=names, color=colours, rwidth=0.92)
-    ax.set_xlim(0, 1)
+    """Stacked bars over [0, 1]; hatches tell them apart as colours do."""
+    ax = axes_of(ax)
+    edges = np.linspace(0, 1, bins + 1).tolist()
+    hatches = ["", "////"][: len(values)]
+    style: dict[str, Any] = {"color": colours, "hatch": hatches, "edgecolor": "white", "linewidth": 0, "rwidth": 0.92}
+    ax.hist(values, edges, stacked=True, label=names, **style)
+    ax.set(xlim=(0, 1), ylim=(0, max(ax.get_ylim()[1], 1)))
+    whole_numbers(ax)
     ax.grid(axis="y", alpha=0.3)
     ax.set_axisbelow(True)
     return ax
