@@ -57,7 +57,7 @@ def counts(found: Diff) -> dict[str, dict[str, int]]:
 
 
 @given(SEEDS, RULES, st.sampled_from([None, 0.2, 0.5]))
-@settings(max_examples=25)
+@settings(max_examples=15)
 def test_nothing_changes_from_an_evaluation_to_itself(
     seed: int, rules: dict[str, Any], confidence: float | None
 ) -> None:
@@ -72,7 +72,7 @@ def test_nothing_changes_from_an_evaluation_to_itself(
 
 
 @given(SEEDS, RULES, st.sampled_from([None, 0.2, 0.5]), st.sampled_from([None, 0.3, 0.7]))
-@settings(max_examples=60)
+@settings(max_examples=15)
 def test_counts_are_those_of_the_summaries(
     seed: int, rules: dict[str, Any], confidence: float | None, iou: float | None
 ) -> None:
@@ -100,7 +100,7 @@ def test_counts_are_those_of_the_summaries(
 
 
 @given(SEEDS, RULES, st.sampled_from([None, 0.5]))
-@settings(max_examples=25)
+@settings(max_examples=15)
 def test_the_other_way_round(seed: int, rules: dict[str, Any], confidence: float | None) -> None:
     before, after = pair(seed, **rules)
     there, back = (lm.diff(*one, confidence=confidence, **FEW) for one in ((before, after), (after, before)))
@@ -123,7 +123,7 @@ def test_the_other_way_round(seed: int, rules: dict[str, Any], confidence: float
 
 
 @given(SEEDS, RULES)
-@settings(max_examples=15)
+@settings(max_examples=8)
 def test_the_order_of_lines_does_not_matter(seed: int, rules: dict[str, Any]) -> None:
     truths, first, second = (lines_of(one) for one in models(seed))
     draw = random.Random(seed)
@@ -137,7 +137,7 @@ def test_the_order_of_lines_does_not_matter(seed: int, rules: dict[str, Any]) ->
 
 
 @given(SEEDS, RULES)
-@settings(max_examples=15)
+@settings(max_examples=8)
 def test_data_rows_twice_count_twice(seed: int, rules: dict[str, Any]) -> None:
     three = models(seed)
     once = lm.diff(*(evaluated(three[0], one, **rules) for one in three[1:]), **FEW)
