@@ -7,19 +7,21 @@ if (data.matrix) parts.push(["s-matrix", matrix]);
 let pending = [];
 let timer = null;
 
-/** Draws what can be seen at once, and the rest as soon as there is time. */
+/** Draws the first of what can be seen at once, so that the slider is never waited for, and the rest frame by frame. */
 function draw() {
   const isSeen = ([id]) => {
     const { top, bottom } = byId(id).getBoundingClientRect();
     return bottom > 0 && top < innerHeight;
   };
-  pending = parts.filter((part) => !isSeen(part));
+  const seen = parts.filter(isSeen);
+  const [first, ...others] = seen;
+  pending = [...others, ...parts.filter((part) => !seen.includes(part))];
   const text = short(levels[state.level]);
   byId("shown").textContent = text;
   byId("level").value = String(state.level);
   byId("level").setAttribute("aria-valuetext", text);
   byId("feature").value = String(state.feature);
-  parts.filter((part) => !pending.includes(part)).forEach(([, one]) => one());
+  if (first) first[1]();
   later();
 }
 
