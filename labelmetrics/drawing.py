@@ -33,17 +33,38 @@ def axes_of(given: Axes | None, size: tuple[float, float] | None = None) -> Axes
     SettingError
         What is given is not the axes of one plot.
     """
+    pyplot = _pyplot()
+    found: Axes = pyplot.subplots(figsize=size, layout="compressed")[1] if given is None else given
+    if not isinstance(found, pyplot.Axes):
+        raise SettingError(f"ax must be the Axes of one plot, got {type(given).__name__}")
+    return found  # type: ignore[no-any-return]
+
+
+def grid_of(n: int, columns: int, size: tuple[float, float]) -> list[Axes]:
+    """The axes of n plots of a size in inches, on a new figure.
+
+    Raises
+    ------
+    MissingPackageError
+        matplotlib is not installed.
+    """
+    pyplot = _pyplot()
+    columns = min(columns, n)
+    rows = -(-n // columns)
+    figsize = (size[0] * columns, size[1] * rows)
+    _, grid = pyplot.subplots(rows, columns, figsize=figsize, layout="compressed", squeeze=False)
+    for left in grid.flat[n:]:
+        left.remove()
+    found: list[Axes] = list(grid.flat[:n])
+    return found
+
+
+def _pyplot() -> Any:
     try:
-        from matplotlib import axes
+        from matplotlib import pyplot
     except ImportError as error:
         raise MissingPackageError("matplotlib", "plot") from error
-    if given is None:
-        from matplotlib import pyplot
-
-        return pyplot.subplots(figsize=size, layout="compressed")[1]
-    if not isinstance(given, axes.Axes):
-        raise SettingError(f"ax must be the Axes of one plot, got {type(given).__name__}")
-    return given
+    return pyplot
 
 
 def short(name: str) -> str:

@@ -141,8 +141,8 @@ class MissingPackageError(LabelmetricsError, ImportError):
     ----------
     package : str
         Its name.
-    extra : str
-        The extra of labelmetrics that installs it.
+    extra : str, optional
+        The extra of labelmetrics that installs it, where there is one.
 
     Examples
     --------
@@ -151,9 +151,10 @@ class MissingPackageError(LabelmetricsError, ImportError):
     labelmetrics.errors.MissingPackageError: matplotlib is not installed: pip install 'labelmetrics[plot]'
     """
 
-    def __init__(self, package: str, extra: str) -> None:
+    def __init__(self, package: str, extra: str | None = None) -> None:
         self.package, self.extra = package, extra
-        super().__init__(f"{package} is not installed: pip install 'labelmetrics[{extra}]'")
+        what = package if extra is None else f"'labelmetrics[{extra}]'"
+        super().__init__(f"{package} is not installed: pip install {what}")
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), (self.package, self.extra)

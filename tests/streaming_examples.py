@@ -79,6 +79,10 @@ def positive(rng: np.random.Generator, n: int) -> Batch:
     return {**batch, "y_true": np.abs(batch["y_true"]), "y_pred": np.abs(batch["y_pred"])}
 
 
+def readings(rng: np.random.Generator, n: int) -> Batch:
+    return {"values": rng.normal(size=(2, 1)), "sample_weight": rng.random((2, 1))}
+
+
 def difference(y_true: Any, y_pred: Any) -> Any:
     return np.abs(np.subtract(y_true, y_pred))
 
@@ -138,6 +142,10 @@ CASES = [
     Case("F1Score", sparse, {"average": "macro"}),
     Case("F1Score", one_hot),
     Case("R2Score", numbers),
+    *(Case(name, values) for name in ("LearnerMetric", "Loss", "LearningRate", "IterationSpeed")),
+    *(Case(name, values, {"interval": 2.0}) for name in ("CpuUse", "CpuMemory", "CpuTemperature")),
+    Case("GpuTemperature", readings, rows_are_free=False),
+    Case("CudaUse", tensor, rows_are_free=False),
     Case("R2Score", numbers, {"class_aggregation": None, "num_regressors": 1}, weight_repeats=False),
 ]
 

@@ -65,6 +65,39 @@ from labelmetrics.streaming.probability_metrics import (
     Poisson as Poisson,
     SparseCategoricalCrossentropy as SparseCategoricalCrossentropy,
 )
+from labelmetrics.streaming.recording.entries import (
+    MetricEntry as MetricEntry,
+    MetricMetadata as MetricMetadata,
+    Numeric as Numeric,
+    Progress as Progress,
+)
+from labelmetrics.streaming.recording.history import (
+    History as History,
+)
+from labelmetrics.streaming.recording.learner_metrics import (
+    Adaptor as Adaptor,
+    IterationSpeed as IterationSpeed,
+    LearnerMetric as LearnerMetric,
+    LearningRate as LearningRate,
+    Loss as Loss,
+    Step as Step,
+)
+from labelmetrics.streaming.recording.log_files import (
+    read_history as read_history,
+)
+from labelmetrics.streaming.recording.recorder import (
+    Recorder as Recorder,
+)
+from labelmetrics.streaming.recording.system_metrics import (
+    CpuMemory as CpuMemory,
+    CpuTemperature as CpuTemperature,
+    CpuUse as CpuUse,
+    CudaUse as CudaUse,
+    GpuTemperature as GpuTemperature,
+)
+from labelmetrics.streaming.recording.tensorboard import (
+    TensorBoard as TensorBoard,
+)
 from labelmetrics.streaming.regression_metrics import (
     CosineSimilarity as CosineSimilarity,
     LogCoshError as LogCoshError,

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,7 @@ from labelmetrics.streaming.metric import Metric
 from labelmetrics.streaming.synchronisation import StateDict
 from labelmetrics.words import near
 
-__all__ = ["MetricCollection"]
+__all__ = ["BY_SHAPE", "MetricCollection", "is_own"]
 
 ONE = ""
 """The output of a model that has one."""
@@ -76,7 +76,7 @@ class MetricCollection:
 
     # ------------------------------------------------------------------------------------------------------ contents
 
-    def _slots(self) -> list[Slot]:
+    def slots(self) -> list[Slot]:
         """Metrics by their names in results; equal names are numbered."""
         seen: dict[str, int] = {}
         found: list[Slot] = []
@@ -89,18 +89,18 @@ class MetricCollection:
 
     def items(self) -> list[tuple[str, Metric]]:
         """Metrics by their names in results; those that wait for the shapes of a batch are missing."""
-        return [(name, metric) for name, metric in self._slots() if not isinstance(metric, str)]
+        return [(name, metric) for name, metric in self.slots() if not isinstance(metric, str)]
 
     def keys(self) -> list[str]:
         """Names in results."""
-        return [name for name, _ in self._slots()]
+        return [name for name, _ in self.slots()]
 
     def values(self) -> list[Metric]:
         """The metrics, without those that wait."""
         return [metric for _, metric in self.items()]
 
     def __len__(self) -> int:
-        return len(self._slots())
+        return len(self.slots())
 
     def __getitem__(self, name: str) -> Metric:
         found = dict(self.items())
@@ -172,9 +172,7 @@ class MetricCollection:
         self.reset_state()
         try:
             self.update_state(target, preds, sample_weight)
-            with ExitStack() as stack:
-                for metric in self.values():
-                    stack.enter_context(metric._alone())
+            with self._alone():
                 found = self.result()
         except BaseException:
             self.load_state_dict(before)
@@ -183,6 +181,14 @@ class MetricCollection:
         self.load_state_dict(before)
         self.merge_state(batch)
         return found
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Results in here are of this process only."""
+        with ExitStack() as stack:
+            for metric in self.values():
+                stack.enter_context(metric._alone())
+            yield
 
     def reset_state(self) -> None:
         """Be as new."""
@@ -342,19 +348,19 @@ class MetricCollection:
                 leader = leaders.setdefault(_statistic(metric), metric)
                 if leader is metric or not metric._follow(leader):
                     number = None
-                    if metric._preparation is not None and _is_own(metric):
+                    if metric._preparation is not None and is_own(metric):
                         number = known.setdefault((output, metric._preparation), len(known))
                     self._leaders.append((output, metric, number))
 
 
-def _is_own(metric: Metric) -> bool:
+def is_own(metric: Metric) -> bool:
     """Whether it is of this package; subclasses that others have made may do anything with a batch."""
     return type(metric).__module__.startswith("labelmetrics.streaming.")
 
 
 def _statistic(metric: Metric) -> Any:
     """What metrics have in common that keep one statistic."""
-    found = metric._shares() if _is_own(metric) else None
+    found = metric._shares() if is_own(metric) else None
     if found is None:
         return id(metric)
     return found, metric.sync_on_compute, metric.dist_sync_fn, id(metric.process_group)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import wraps
@@ -9,8 +10,8 @@ from typing import Any, ClassVar, Self, TypedDict
 
 import numpy as np
 
-from labelmetrics.errors import SettingError, SettingMismatchError
-from labelmetrics.streaming import configuration
+from labelmetrics.errors import LabelmetricsWarning, SettingError, SettingMismatchError
+from labelmetrics.streaming import clock, configuration
 from labelmetrics.streaming.annotations import counts_annotation, scalar_annotation
 from labelmetrics.streaming.stateful import Stateful
 from labelmetrics.streaming.synchronisation import SyncFunction, gather_with_torch, torch_is_distributed
@@ -80,6 +81,7 @@ class Metric(Stateful):
 
     _made_with: dict[str, Any]
     _is_reading: bool
+    _is_recorded: bool
     _dtype: np.dtype[Any]
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:
@@ -88,6 +90,7 @@ class Metric(Stateful):
         vars(self).update(
             _made_with=configuration.bound(cls, args, kwargs),
             _is_reading=False,
+            _is_recorded=False,
             name=configuration.snake_case(cls.__name__),
             _dtype=np.dtype(np.float64),
             sync_on_compute=True,
@@ -388,12 +391,29 @@ def _read(result: Callable[[Any], Any]) -> Callable[[Any], Any]:
 
     @wraps(result)
     def read(self: Metric) -> Any:
+        if clock.epoch and not self._is_recorded:
+            _warn_unless_reset(self)
         if self._is_reading or (self.dist_sync_fn is None and not torch_is_distributed()):
             return as_value(result(self), self._dtype)
         with self.synced():
             return as_value(result(self), self._dtype)
 
     return read
+
+
+def _warn_unless_reset(metric: Metric) -> None:
+    """Say that a reset was forgotten, where a metric has seen batches of two epochs of a recorder."""
+    for state in metric.variables:
+        since, until = state.epochs
+        if since < until:
+            state.epochs = until, until
+            warnings.warn(
+                f"{metric.name} has seen batches of two epochs of a Recorder: its result is that of both. Call "
+                "reset_state() at the start of each epoch, or give the metric to the Recorder, which does it",
+                LabelmetricsWarning,
+                stacklevel=3,
+            )
+            return
 
 
 def _swapped(update: Callable[..., None]) -> Callable[..., None]:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from labelmetrics.errors import SettingError, SettingMismatchError
 from labelmetrics.kernels import compensated
+from labelmetrics.streaming import clock
 from labelmetrics.streaming.arrays import as_array
 
 __all__ = ["Parts", "Reduce", "State", "make_state"]
@@ -19,6 +20,9 @@ __all__ = ["Parts", "Reduce", "State", "make_state"]
 Reduce = str | Callable[[Any], Any]
 Parts = dict[str, NDArray[Any]]
 """A state as plain arrays: its value under ``""``, and what else it needs under ``"low"`` and ``"writes"``."""
+
+NEVER = (0, 0)
+"""Epochs of the first and the last change, where there was no recorder."""
 
 REDUCTIONS = ("sum", "mean", "max", "min", "cat")
 
@@ -56,7 +60,7 @@ class State(NDArrayOperatorsMixin):
     (np.int64(3), np.float64(1.5))
     """
 
-    __slots__ = ("_low", "_value", "default", "name", "reduce", "writes")
+    __slots__ = ("_low", "_value", "default", "epochs", "name", "reduce", "writes")
 
     def __init__(self, name: str, default: Any = 0, reduce: Reduce = "sum") -> None:
         self.name = name
@@ -70,6 +74,7 @@ class State(NDArrayOperatorsMixin):
         self._value: Any = default.copy() if isinstance(default, np.ndarray) else default
         self._low: Any = 0.0
         self.writes = 0
+        self.epochs = NEVER
 
     # ------------------------------------------------------------------------------------------------------ reading
 
@@ -137,9 +142,15 @@ class State(NDArrayOperatorsMixin):
 
     # ------------------------------------------------------------------------------------------------------ writing
 
+    def _wrote(self) -> None:
+        """Count a change, and know in which epochs of a recorder there were some."""
+        self.writes += 1
+        if clock.epoch and self.epochs[1] != clock.epoch:
+            self.epochs = self.epochs[0] or clock.epoch, clock.epoch
+
     def add(self, amount: Any) -> None:
         """Add a number of Python, or an array of int64 or float64 that nobody else will change."""
-        self.writes += 1
+        self._wrote()
         value = self._value
         if value is None:
             self._value = amount
@@ -181,7 +192,7 @@ class State(NDArrayOperatorsMixin):
                 )
             plain = np.full_like(self._value, plain, dtype=np.float64 if isinstance(plain, float) else np.int64)
         self._value, self._low = plain, 0.0
-        self.writes += 1
+        self._wrote()
 
     def assign_add(self, amount: Any) -> None:
         """Add ``amount``, which may be anything that is like an array."""
@@ -284,6 +295,7 @@ class CatState(State):
         self._value = []
         self._low = 0.0
         self.writes = 0
+        self.epochs = NEVER
 
     @property
     def value(self) -> Any:
@@ -294,7 +306,7 @@ class CatState(State):
     def append(self, amount: Any) -> None:
         """Add an array at the end."""
         self._value.append(np.atleast_1d(np.array(as_array(amount))))
-        self.writes += 1
+        self._wrote()
 
     add = assign_add = append
 

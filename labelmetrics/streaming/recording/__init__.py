@@ -1,0 +1,1 @@
+"""Metrics over the epochs of a training: recorded, kept in files, shown and plotted."""

@@ -1,0 +1,185 @@
+"""Metrics of one split that take the same of a step: of the step alone, and of the epoch so far."""
+
+from __future__ import annotations
+
+import copy
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from labelmetrics.errors import LabelmetricsWarning, SettingError
+from labelmetrics.streaming.collection import BY_SHAPE, MetricCollection, is_own
+from labelmetrics.streaming.configuration import get
+from labelmetrics.streaming.metric import Metric
+from labelmetrics.streaming.recording.balance import ClassCounts, add_counts, class_counts
+from labelmetrics.streaming.recording.entries import Numeric, numbers_of
+from labelmetrics.streaming.recording.history import MetricFacts
+from labelmetrics.streaming.recording.learner_metrics import Adaptor, GivenValues, Step
+
+__all__ = ["Track", "tracks_of"]
+
+Adapt = Callable[[Step], tuple[Any, ...] | None]
+
+
+class Track:
+    """A metric, or a collection of them, with what it takes of a step.
+
+    Parameters
+    ----------
+    metrics : Metric or MetricCollection
+        Copies of it are updated.
+    adapt : callable
+        Arguments of ``update_state``, given the step; ``None`` where it says nothing of them.
+    """
+
+    def __init__(self, metrics: Metric | MetricCollection, adapt: Adapt) -> None:
+        self._adapt = adapt
+        self._epoch, self._step = _copied(metrics), _copied(metrics)
+        for metric in (*_metrics(self._epoch), *_metrics(self._step)):
+            metric._is_recorded = True
+        # By the laws of merging, adding a batch's states is the same as adding the batch; others' metrics may differ.
+        self._merges = all(is_own(metric) for metric in _metrics(metrics)) and isinstance(metrics, MetricCollection)
+        self._counts_classes = isinstance(metrics, MetricCollection) and any(map(_is_accuracy, metrics.slots()))
+        self._taken: tuple[Any, ...] | None = None
+        self._count = 1.0
+        self.classes: ClassCounts = {}
+        self.has_seen = False
+
+    def names(self) -> list[str]:
+        """Names of its metrics."""
+        return self._epoch.keys() if isinstance(self._epoch, MetricCollection) else [self._epoch.name]
+
+    def take(self, step: Step) -> None:
+        """Look at a step, which may be refused."""
+        self._taken = self._adapt(step)
+        if self._taken is not None:
+            self._step.reset_state()
+            self._step.update_state(*self._taken)
+            self._count = step.count
+
+    def keep(self) -> dict[str, Numeric]:
+        """Add the step that was taken to the epoch; gives what it comes to, where that are numbers."""
+        if self._taken is None:
+            return {}
+        if self._merges:
+            self._epoch.merge_state(self._step)
+        else:
+            self._epoch.update_state(*self._taken)
+        self.has_seen = True
+        if self._counts_classes:
+            add_counts(self.classes, class_counts(self._taken[0]))
+        with warnings.catch_warnings():  # a single step may well lack a class, say
+            warnings.simplefilter("ignore", LabelmetricsWarning)
+            of_step, of_epoch = _numbers(_alone(self._step)), _numbers(_alone(self._epoch))
+        return {
+            name: Numeric(value, of_epoch[name], self._count) for name, value in of_step.items() if name in of_epoch
+        }
+
+    def results(self) -> dict[str, Any]:
+        """What the epoch has come to, of all processes where there are several."""
+        if isinstance(self._epoch, MetricCollection):
+            return self._epoch.result()
+        return {self._epoch.name: self._epoch.result()}
+
+    def reset(self) -> None:
+        """Begin a new epoch."""
+        self._epoch.reset_state()
+        self.classes = {}
+        self.has_seen = False
+
+    def facts(self) -> dict[str, MetricFacts]:
+        """What is known of the metrics by name; numbers in a dict have the facts of the metric."""
+        found = {}
+        for name, metric in _named(self._epoch):
+            facts = MetricFacts(getattr(metric, "unit", ""), metric.higher_is_better)
+            if name:
+                found[name] = facts
+            found.update(dict.fromkeys(numbers_of(name, _alone(metric)[metric.name]), facts))
+        return found
+
+
+def _named(metrics: Metric | MetricCollection) -> list[tuple[str, Metric]]:
+    return metrics.items() if isinstance(metrics, MetricCollection) else [(metrics.name, metrics)]
+
+
+def _metrics(metrics: Metric | MetricCollection) -> Iterator[Metric]:
+    for _, metric in _named(metrics):
+        yield metric
+        yield from metric._inner()
+
+
+def _copied(metrics: Any) -> Any:
+    groups = [metric.process_group for metric in _metrics(metrics)]
+    copied = copy.deepcopy(metrics, {id(group): group for group in groups if group is not None})  # which has no copy
+    copied.reset_state()
+    return copied
+
+
+def _alone(metrics: Metric | MetricCollection) -> dict[str, Any]:
+    """Results of this process only."""
+    with metrics._alone():
+        return metrics.result() if isinstance(metrics, MetricCollection) else {metrics.name: metrics.result()}
+
+
+def _numbers(results: Mapping[str, Any]) -> dict[str, float]:
+    return {key: value for name, result in results.items() for key, value in numbers_of(name, result).items()}
+
+
+def _is_accuracy(slot: tuple[str, Metric | str]) -> bool:
+    metric = slot[1]
+    return (metric if isinstance(metric, str) else type(metric).__name__).lower().endswith(("accuracy", "acc"))
+
+
+def _labels(step: Step) -> tuple[Any, ...] | None:
+    """Labels, predictions and weights as they were given."""
+    if not step.output:
+        return None
+    if not 2 <= len(step.output) <= 3:
+        raise SettingError(
+            "these metrics take y_true, y_pred and weights, and the step has "
+            f"{len(step.output)} things; an Adaptor says what metrics take of a step"
+        )
+    return step.output
+
+
+def tracks_of(metrics: Any) -> list[Track]:
+    """The tracks of what a recorder was given: metrics, names, adaptors, collections.
+
+    Raises
+    ------
+    SettingError
+        There is no such metric, there is none at all, or two have one name.
+    """
+    if isinstance(metrics, MetricCollection | Mapping):
+        metrics = [MetricCollection(metrics) if isinstance(metrics, Mapping) else metrics]
+    elif isinstance(metrics, str) or not isinstance(metrics, list | tuple):
+        raise SettingError(f"metrics are given as a list or a dict, got {metrics!r}")
+    found: list[tuple[Metric | MetricCollection, Adapt]] = []
+    plain: list[Any] = []
+    has_values = False
+    for one in metrics:
+        if isinstance(one, str) and one.lower() not in BY_SHAPE:
+            one = get(one)
+        if isinstance(one, Adaptor):
+            found.append((one.metrics, one.adapt))
+        elif isinstance(one, MetricCollection):
+            found.append((one, _labels))
+        elif isinstance(one, Metric) and hasattr(one, "adapt"):
+            has_values = has_values or isinstance(one, GivenValues)
+            found.append((one, one.adapt))
+        else:
+            plain.append(one)
+    if plain:
+        found.insert(0, (MetricCollection(plain), _labels))
+    if not found:
+        raise SettingError("a recorder needs at least one metric")
+    if not has_values:
+        values = GivenValues()
+        found.append((values, values.adapt))
+    tracks = [Track(*one) for one in found]
+    seen: set[str] = set()
+    for name in (name for track in tracks for name in track.names()):
+        if name in seen:
+            raise SettingError(f"there are two metrics {name!r}; give one of them another name")
+        seen.add(name)
+    return tracks
