@@ -177,8 +177,6 @@ STREAMING = (
     "read_history",
     "TensorBoard",
 )
-# Of modules that need the framework.
-OF_FRAMEWORKS = ("keras.Recorder", "torch.Recorder", "torch.learning_rate", "torch.is_first_process")
 METRIC_MODULES = (
     "means",
     "accuracy_metrics",
@@ -252,7 +250,6 @@ def streaming_parts() -> list[str]:
     """The section on streaming metrics: what they have in common, and the call of each."""
     parts = ["## Streaming metrics\n", "Names of `labelmetrics.streaming`; see [Streaming metrics](streaming.md).\n"]
     parts += [entry(name, getattr(streaming, name), False) for name in STREAMING]
-    parts += [entry(path, resolve_name(f"labelmetrics.streaming.{path}"), False) for path in OF_FRAMEWORKS]
     for name, metric in metrics():
         text = inspect.getdoc(metric) or ""
         parts.append(f"### {name}\n\n```text\n{wrapped(name, list(signature(metric)))}\n```\n")

@@ -123,12 +123,14 @@ _HOME = {
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
 _MODULES = ("functional",)
+_OF_FRAMEWORKS = ("keras", "torch")
+"""Modules that need what they are for, and so are none of the names that ``*`` stands for."""
 
 __all__ = sorted([*_MODULE_OF, *_MODULES])
 
 
 def __getattr__(name: str) -> Any:
-    if name in _MODULES:
+    if name in (*_MODULES, *_OF_FRAMEWORKS):
         return import_module(f"{__name__}.{name}")
     if name not in _MODULE_OF:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

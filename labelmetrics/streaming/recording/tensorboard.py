@@ -17,8 +17,8 @@ __all__ = ["TensorBoard"]
 class TensorBoard:
     """Writes event files for TensorBoard; one of the ``writers`` of a :class:`Recorder`.
 
-    Values of steps are under ``NAME/step``, those of epochs under ``NAME/epoch``; each split is a run of its own, so that
-    its lines lie over those of the others. Needs tensorboardX (``pip install 'labelmetrics[tensorboard]'``), and
+    Values of steps are under ``NAME/step``, those of epochs under ``NAME/epoch``; each split is a run of its own, so
+    that lines of one metric lie over each other. Needs tensorboardX (``pip install 'labelmetrics[tensorboard]'``), and
     neither Keras nor TensorFlow.
 
     Parameters
