@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+os.environ.setdefault("KERAS_BACKEND", "numpy")  # which reference tests compare with
+
 settings.register_profile("ci", derandomize=True, deadline=None)
 settings.register_profile("search", max_examples=2000, deadline=None)  # HYPOTHESIS_PROFILE=search pytest ...
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))

@@ -18,7 +18,9 @@ from labelmetrics.streaming.recording.recorder import Recorder as LoopRecorder
 try:
     from keras.callbacks import Callback
     from keras.ops import convert_to_numpy
-except ImportError as error:
+except ModuleNotFoundError as error:
+    if error.name != "keras":  # of a backend, say
+        raise
     raise MissingPackageError("keras") from error
 
 __all__ = ["Recorder"]

@@ -403,17 +403,16 @@ def _read(result: Callable[[Any], Any]) -> Callable[[Any], Any]:
 
 def _warn_unless_reset(metric: Metric) -> None:
     """Say that a reset was forgotten, where a metric has seen batches of two epochs of a recorder."""
-    for state in metric.variables:
-        since, until = state.epochs
-        if since < until:
-            state.epochs = until, until
-            warnings.warn(
-                f"{metric.name} has seen batches of two epochs of a Recorder: its result is that of both. Call "
-                "reset_state() at the start of each epoch, or give the metric to the Recorder, which does it",
-                LabelmetricsWarning,
-                stacklevel=3,
-            )
-            return
+    states = metric.variables
+    if any(since < until for since, until in (state.epochs for state in states)):
+        for state in states:
+            state.epochs = state.epochs[1], state.epochs[1]  # said once
+        warnings.warn(
+            f"{metric.name} has seen batches of two epochs of a Recorder: its result is that of both. Call "
+            "reset_state() at the start of each epoch, or give the metric to the Recorder, which does it",
+            LabelmetricsWarning,
+            stacklevel=3,
+        )
 
 
 def _swapped(update: Callable[..., None]) -> Callable[..., None]:

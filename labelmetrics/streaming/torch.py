@@ -14,7 +14,9 @@ from labelmetrics.streaming.recording.recorder import Recorder as LoopRecorder
 
 try:
     import torch
-except ImportError as error:
+except ModuleNotFoundError as error:
+    if error.name != "torch":  # of a backend, say
+        raise
     raise MissingPackageError("torch") from error
 
 if TYPE_CHECKING:

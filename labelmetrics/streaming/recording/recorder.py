@@ -249,7 +249,7 @@ class Recorder:
     def _entries(self, tracks: list[Track], numbers: Mapping[str, Numeric]) -> list[MetricEntry]:
         if not numbers.keys() <= self.history.facts.keys():
             for track in tracks:
-                self.history.facts = track.facts() | self.history.facts
+                self.history.facts = track.known | self.history.facts
             if self._files is not None:
                 self._files.describe(self.history.facts)
         facts = self.history.facts

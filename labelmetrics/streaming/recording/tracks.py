@@ -35,14 +35,13 @@ class Track:
     def __init__(self, metrics: Metric | MetricCollection, adapt: Adapt) -> None:
         self._adapt = adapt
         self._epoch, self._step = _copied(metrics), _copied(metrics)
-        for metric in (*_metrics(self._epoch), *_metrics(self._step)):
-            metric._is_recorded = True
         # By the laws of merging, adding a batch's states is the same as adding the batch; others' metrics may differ.
         self._merges = all(is_own(metric) for metric in _metrics(metrics)) and isinstance(metrics, MetricCollection)
         self._counts_classes = isinstance(metrics, MetricCollection) and any(map(_is_accuracy, metrics.slots()))
         self._taken: tuple[Any, ...] | None = None
         self._count = 1.0
         self.classes: ClassCounts = {}
+        self.known: dict[str, MetricFacts] = {}
         self.has_seen = False
 
     def names(self) -> list[str]:
@@ -65,15 +64,23 @@ class Track:
             self._epoch.merge_state(self._step)
         else:
             self._epoch.update_state(*self._taken)
+        if not self.has_seen:
+            for metric in (*_metrics(self._epoch), *_metrics(self._step)):  # which are all there by now
+                metric._is_recorded = True
         self.has_seen = True
         if self._counts_classes:
             add_counts(self.classes, class_counts(self._taken[0]))
         with warnings.catch_warnings():  # a single step may well lack a class, say
             warnings.simplefilter("ignore", LabelmetricsWarning)
-            of_step, of_epoch = _numbers(_alone(self._step)), _numbers(_alone(self._epoch))
-        return {
-            name: Numeric(value, of_epoch[name], self._count) for name, value in of_step.items() if name in of_epoch
-        }
+            of_step, of_epoch = _alone(self._step), _alone(self._epoch)
+        found: dict[str, Numeric] = {}
+        for metric_name, result in of_step.items():
+            running = numbers_of(metric_name, of_epoch[metric_name])
+            for name, value in numbers_of(metric_name, result).items():
+                found[name] = Numeric(value, running[name], self._count)
+                if name not in self.known:
+                    self.known[name] = self.facts(metric_name)
+        return found
 
     def results(self) -> dict[str, Any]:
         """What the epoch has come to, of all processes where there are several."""
@@ -87,15 +94,10 @@ class Track:
         self.classes = {}
         self.has_seen = False
 
-    def facts(self) -> dict[str, MetricFacts]:
-        """What is known of the metrics by name; numbers in a dict have the facts of the metric."""
-        found = {}
-        for name, metric in _named(self._epoch):
-            facts = MetricFacts(getattr(metric, "unit", ""), metric.higher_is_better)
-            if name:
-                found[name] = facts
-            found.update(dict.fromkeys(numbers_of(name, _alone(metric)[metric.name]), facts))
-        return found
+    def facts(self, metric_name: str) -> MetricFacts:
+        """What is known of a metric."""
+        metric = dict(_named(self._epoch))[metric_name]
+        return MetricFacts(getattr(metric, "unit", ""), metric.higher_is_better)
 
 
 def _named(metrics: Metric | MetricCollection) -> list[tuple[str, Metric]]:
@@ -119,10 +121,6 @@ def _alone(metrics: Metric | MetricCollection) -> dict[str, Any]:
     """Results of this process only."""
     with metrics._alone():
         return metrics.result() if isinstance(metrics, MetricCollection) else {metrics.name: metrics.result()}
-
-
-def _numbers(results: Mapping[str, Any]) -> dict[str, float]:
-    return {key: value for name, result in results.items() for key, value in numbers_of(name, result).items()}
 
 
 def _is_accuracy(slot: tuple[str, Metric | str]) -> bool:
@@ -158,7 +156,7 @@ def tracks_of(metrics: Any) -> list[Track]:
     plain: list[Any] = []
     has_values = False
     for one in metrics:
-        if isinstance(one, str) and one.lower() not in BY_SHAPE:
+        if isinstance(one, str) and one.lower() not in BY_SHAPE and hasattr(get(one), "adapt"):
             one = get(one)
         if isinstance(one, Adaptor):
             found.append((one.metrics, one.adapt))
