@@ -19,7 +19,7 @@ try:
     from keras.callbacks import Callback
     from keras.ops import convert_to_numpy
 except ModuleNotFoundError as error:
-    if error.name != "keras":  # of a backend, say
+    if (error.name or "").partition(".")[0] != "keras":  # of a backend, say
         raise
     raise MissingPackageError("keras") from error
 

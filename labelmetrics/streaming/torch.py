@@ -15,7 +15,7 @@ from labelmetrics.streaming.recording.recorder import Recorder as LoopRecorder
 try:
     import torch
 except ModuleNotFoundError as error:
-    if error.name != "torch":  # of a backend, say
+    if (error.name or "").partition(".")[0] != "torch":  # of a backend, say
         raise
     raise MissingPackageError("torch") from error
 
