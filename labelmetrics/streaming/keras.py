@@ -159,7 +159,7 @@ class Recorder(Callback):  # type: ignore[misc]  # Keras has no types
         data = self._data
         if data is None or not self._of_labels:
             return
-        if isinstance(data, tuple | list) and len(data) in (2, 3):
+        if isinstance(data, tuple) and len(data) in (2, 3):
             data = _sliced(data, self._batch_size)
         elif not isinstance(data, Iterable):
             raise SettingError("validation_data must be (x, y), (x, y, weights) or an iterable of batches of these")
