@@ -353,14 +353,14 @@ class History:
         by: Literal["epoch", "step"] = "epoch",
         ax: Axes | None = None,
     ) -> Axes | list[Axes]:
-        """Draw metrics over epochs, or over the steps of the training: a plot for each, a line for each split.
+        """Draw metrics over epochs: a plot for each, a line for each split, the best epoch marked.
 
         Parameters
         ----------
         names : str or sequence of str, optional
             Metrics; all that have numbers unless given.
         by : {"epoch", "step"}
-            What the horizontal axis is.
+            Values of epochs alone, or those of single steps below them; an epoch that has not ended has steps only.
         ax : matplotlib Axes, optional
             Where to draw one metric; new axes unless given.
 
