@@ -51,12 +51,12 @@ def add_counts(total: ClassCounts, more: Mapping[int, int]) -> None:
         total[label] = total.get(label, 0) + count
 
 
-def balance_note(split: str, counts: Mapping[int, int]) -> str:
+def balance_note(what: str, counts: Mapping[int, int]) -> str:
     """What to say where one class has most of the rows; nothing where they are spread.
 
-    >>> balance_note("valid", {0: 97, 1: 3})
-    'valid: 97 % of 100 labels are of class 0; always saying so has an accuracy of 0.97'
-    >>> balance_note("valid", {0: 50, 1: 50})
+    >>> balance_note("valid accuracy", {0: 97, 1: 3})
+    'valid accuracy: 97 % of 100 labels are of class 0; always saying so has an accuracy of 0.97'
+    >>> balance_note("valid accuracy", {0: 50, 1: 50})
     ''
     """
     rows = sum(counts.values())
@@ -67,6 +67,6 @@ def balance_note(split: str, counts: Mapping[int, int]) -> str:
     if len(counts) > 1 and share < min(UNBALANCED / len(counts), 0.8):
         return ""
     return (
-        f"{split}: {100 * share:.3g} % of {rows:,} labels are of class {label}; "
+        f"{what}: {100 * share:.3g} % of {rows:,} labels are of class {label}; "
         f"always saying so has an accuracy of {share:.3g}"
     )

@@ -47,10 +47,10 @@ class MetricFacts:
 
 @dataclass(frozen=True, slots=True)
 class EpochResults:
-    """What an epoch came to: results by split and metric, rows of each class by split, and seconds."""
+    """What an epoch came to: results by split and metric, rows of each class by split and accuracy, and seconds."""
 
     results: dict[str, dict[str, Any]]
-    classes: dict[str, ClassCounts] = field(default_factory=dict)
+    classes: dict[str, dict[str, ClassCounts]] = field(default_factory=dict)
     seconds: float = 0.0
 
 
@@ -296,11 +296,16 @@ class History:
         return found
 
     def notes(self) -> list[str]:
-        """What should be known beside the numbers: splits of which one class has most of the rows."""
+        """What should be known beside the numbers: accuracies of rows of which one class has most."""
         if not self._ended:
             return []
         classes = self._ended[max(self._ended)].classes
-        return [note for split in SPLITS if (note := balance_note(split, classes.get(split, {})))]
+        found = [
+            balance_note(f"{split} {accuracy}", counts)
+            for split in SPLITS
+            for accuracy, counts in classes.get(split, {}).items()
+        ]
+        return [note for note in found if note]
 
     def summary(self, precision: int = PRECISION) -> str:
         """A table of all metrics: their last, least and greatest value, the epochs of these, and notes.

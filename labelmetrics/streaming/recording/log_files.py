@@ -103,9 +103,7 @@ class LogFiles:
                 "epoch": epoch,
                 "seconds": round(ended.seconds, 3),
                 "results": _plain(ended.results),
-                "classes": {
-                    split: {str(label): n for label, n in counts.items()} for split, counts in ended.classes.items()
-                },
+                "classes": _plain(ended.classes),
             },
             option=orjson.OPT_SERIALIZE_NUMPY,
         )
@@ -199,7 +197,8 @@ def read_history(directory: str | os.PathLike[str]) -> History:
         try:
             read = orjson.loads(line)
             classes = {
-                split: {int(label): int(n) for label, n in counts.items()} for split, counts in read["classes"].items()
+                split: {name: {int(label): int(n) for label, n in counts.items()} for name, counts in by_name.items()}
+                for split, by_name in read["classes"].items()
             }
             history.end_epoch(read["epoch"], EpochResults(_restored(read["results"]), classes, read["seconds"]))
         except (orjson.JSONDecodeError, KeyError, TypeError, ValueError, AttributeError) as error:

@@ -13,7 +13,7 @@ import numpy as np
 
 from labelmetrics.errors import InputError, SettingError
 from labelmetrics.streaming import clock
-from labelmetrics.streaming.recording.balance import ClassCounts, add_counts
+from labelmetrics.streaming.recording.balance import ClassCounts
 from labelmetrics.streaming.recording.display import Display, Shown, display_for
 from labelmetrics.streaming.recording.entries import MetricEntry, MetricMetadata, Numeric, Progress, checked_precision
 from labelmetrics.streaming.recording.history import SPLITS, EpochResults, History, Split, checked_split
@@ -313,12 +313,13 @@ class Recorder:
         if self._is_closed:
             raise SettingError("the recorder is closed")
         results: dict[str, dict[str, Any]] = {}
-        classes: dict[str, ClassCounts] = {}
+        classes: dict[str, dict[str, ClassCounts]] = {}
         for split in SPLITS:
             if self._steps[split]:
                 results[split] = self.result(split)
                 for track in self._tracks[split]:
-                    add_counts(classes.setdefault(split, {}), track.classes)
+                    if track.accuracy is not None and track.classes:
+                        classes.setdefault(split, {})[track.accuracy] = track.classes
         ended = EpochResults(results, classes, time.monotonic() - self._began)
         self.history.end_epoch(self._epoch, ended)
         for writer in self._writers:

@@ -37,7 +37,9 @@ class Track:
         self._epoch, self._step = _copied(metrics), _copied(metrics)
         # By the laws of merging, adding a batch's states is the same as adding the batch; others' metrics may differ.
         self._merges = all(is_own(metric) for metric in _metrics(metrics)) and isinstance(metrics, MetricCollection)
-        self._counts_classes = isinstance(metrics, MetricCollection) and any(map(_is_accuracy, metrics.slots()))
+        slots = metrics.slots() if isinstance(metrics, MetricCollection) else []
+        self.accuracy = next((name for name, metric in slots if _is_accuracy(metric)), None)
+        """Its first accuracy, whose labels are counted by class."""
         self._taken: tuple[Any, ...] | None = None
         self._count = 1.0
         self.classes: ClassCounts = {}
@@ -68,7 +70,7 @@ class Track:
             for metric in (*_metrics(self._epoch), *_metrics(self._step)):  # which are all there by now
                 metric._is_recorded = True
         self.has_seen = True
-        if self._counts_classes:
+        if self.accuracy is not None:
             add_counts(self.classes, class_counts(self._taken[0]))
         with warnings.catch_warnings():  # a single step may well lack a class, say
             warnings.simplefilter("ignore", LabelmetricsWarning)
@@ -123,8 +125,7 @@ def _alone(metrics: Metric | MetricCollection) -> dict[str, Any]:
         return metrics.result() if isinstance(metrics, MetricCollection) else {metrics.name: metrics.result()}
 
 
-def _is_accuracy(slot: tuple[str, Metric | str]) -> bool:
-    metric = slot[1]
+def _is_accuracy(metric: Metric | str) -> bool:
     return (metric if isinstance(metric, str) else type(metric).__name__).lower().endswith(("accuracy", "acc"))
 
 
