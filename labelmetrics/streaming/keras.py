@@ -86,7 +86,7 @@ class Recorder(Callback):  # type: ignore[misc]  # Keras has no types
         super().__init__()
         if isinstance(batch_size, bool) or not isinstance(batch_size, int) or batch_size < 1:
             raise SettingError(f"batch_size must be a whole number from 1, got {batch_size!r}")
-        found = [get(one) if isinstance(one, str) and _is_of_training(one) else one for one in metrics]
+        found = [get(one) if isinstance(one, str | type) and _is_of_training(one) else one for one in metrics]
         of_training = [one for one in found if hasattr(one, "adapt") and isinstance(one, Metric)]
         self._of_training = [one for one in of_training if not isinstance(one, Loss)]  # which Keras has itself
         self._of_labels = [one for one in found if one not in of_training]
@@ -189,9 +189,9 @@ def _slice(values: Any, part: slice) -> Any:
     return values[part]
 
 
-def _is_of_training(name: str) -> bool:
+def _is_of_training(metric: str | type) -> bool:
     try:
-        return hasattr(get(name), "adapt")
+        return hasattr(get(metric), "adapt")
     except SettingError:  # as of "accuracy", which waits for shapes
         return False
 

@@ -31,8 +31,9 @@ def checked_split(split: Any) -> Split:
     SettingError
         There is no such split.
     """
-    if split not in SPLITS:
-        raise SettingError(f"there are the splits {', '.join(SPLITS)}; got {split!r}")
+    if not isinstance(split, str) or split not in SPLITS:
+        got = repr(split) if isinstance(split, str) else f"a value of type {type(split).__name__}"
+        raise SettingError(f"there are the splits {', '.join(SPLITS)}; got {got}")
     found: Split = split
     return found
 

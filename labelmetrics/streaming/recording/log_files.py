@@ -50,14 +50,15 @@ class LogFiles:
         self._files: dict[tuple[str, str], BinaryIO] = {}
         self._facts: dict[str, MetricFacts] = {}
         self.history = History()
-        run = self.directory / RUN
-        if run.exists():
-            if not resume:
-                raise SettingError(f"{self.directory} holds a training already: resume=True goes on with it")
-            self.history = read_history(self.directory)
-            self._facts = dict(self.history.facts)
-            self._put_aside()
-            return
+        if (self.directory / RUN).exists():
+            found = read_history(self.directory)
+            if found.epochs:  # else a training failed before its first step
+                if not resume:
+                    raise SettingError(f"{self.directory} holds a training already: resume=True goes on with it")
+                self.history = found
+                self._facts = dict(found.facts)
+                self._put_aside()
+                return
         try:
             self.directory.mkdir(parents=True, exist_ok=True)
             self._write_run()

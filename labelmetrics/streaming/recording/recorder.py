@@ -106,6 +106,7 @@ class Recorder:
         for split in self._given:  # so that a mistake shows now
             self._track(split)
         self._show: Display = display_for(show)
+        _check_receivers(writers, run)
         self._files = None if directory is None else LogFiles(directory, resume=resume)
         self._writers = [*(() if self._files is None else (self._files,)), *writers]
         self.history = History() if self._files is None else self._files.history
@@ -205,6 +206,8 @@ class Recorder:
         if y_true is not None or y_pred is not None:
             if output:
                 raise SettingError("y_true and y_pred are given by position or by name, not both")
+            if y_true is None or y_pred is None:
+                raise SettingError("y_true and y_pred belong together: one of them is missing")
             output = y_true, y_pred
         if sample_weight is not None:
             output = (*output, sample_weight)
@@ -214,9 +217,9 @@ class Recorder:
             epochs=self._epochs,
             iteration=done,
             progress=Progress(done, self._totals[split]),
-            learning_rate=None if learning_rate is None else float(learning_rate),
+            learning_rate=None if learning_rate is None else _number("learning_rate", learning_rate),
         )
-        rows = _rows(output, loss) if count is None else float(count)
+        rows = _rows(output, loss) if count is None else _number("count", count)
         step = Step(output, loss, self._checked(values, tracks), rows, metadata)
         for track in tracks:
             track.take(step)
@@ -240,10 +243,7 @@ class Recorder:
         for name, value in (values or {}).items():
             if any(name in track.names() for track in tracks):
                 raise SettingError(f"there is a metric {name!r} already; give the number another name")
-            try:
-                found[str(name)] = float(value)
-            except (TypeError, ValueError):
-                raise InputError(f"values[{name!r}] must be a number, got {value!r:.80}") from None
+            found[str(name)] = _number(f"values[{name!r}]", value)
         return found
 
     def _entries(self, tracks: list[Track], numbers: Mapping[str, Numeric]) -> list[MetricEntry]:
@@ -413,11 +413,26 @@ class Recorder:
         return f"<Recorder {self.name + ' ' if self.name else ''}epoch {self._epoch}>"
 
 
+def _check_receivers(writers: Any, run: Any) -> None:
+    """Refuse now what would fail at the first step, or at the end."""
+    if not isinstance(writers, list | tuple) or not all(hasattr(one, "end_epoch") for one in writers):
+        raise SettingError(f"writers must be a list, such as [TensorBoard(directory)]; got {writers!r:.80}")
+    if run is not None and not hasattr(run, "update_config"):
+        raise SettingError(f"run must be a ModelRun, such as Client().model_run(model, run); got {run!r:.80}")
+
+
 def _by_split(metrics: Any) -> dict[str, Any]:
     """Metrics by split; those for every split under an empty name."""
-    if isinstance(metrics, Mapping) and metrics and all(split in SPLITS for split in metrics):
-        return dict(metrics)
+    if isinstance(metrics, Mapping) and any(split in SPLITS for split in metrics):
+        return {checked_split(split): its for split, its in metrics.items()}
     return {"": metrics}
+
+
+def _number(name: str, value: Any) -> float:
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        raise InputError(f"{name} must be a number, got {value!r:.80}") from None
 
 
 def _rows(output: tuple[Any, ...], loss: Any) -> float:

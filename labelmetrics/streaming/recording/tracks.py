@@ -53,6 +53,11 @@ class Track:
     def take(self, step: Step) -> None:
         """Look at a step, which may be refused."""
         self._taken = self._adapt(step)
+        if not isinstance(self._taken, tuple | None):
+            raise SettingError(
+                f"adapt of {', '.join(self.names())} must return a tuple of arguments of update_state, or None; "
+                f"got {self._taken!r:.80}"
+            )
         if self._taken is not None:
             self._step.reset_state()
             self._step.update_state(*self._taken)
@@ -157,7 +162,8 @@ def tracks_of(metrics: Any) -> list[Track]:
     plain: list[Any] = []
     has_values = False
     for one in metrics:
-        if isinstance(one, str) and one.lower() not in BY_SHAPE and hasattr(get(one), "adapt"):
+        is_name = isinstance(one, type) or (isinstance(one, str) and one.lower() not in BY_SHAPE)
+        if is_name and hasattr(get(one), "adapt"):  # others keep the name that they were given by
             one = get(one)
         if isinstance(one, Adaptor):
             found.append((one.metrics, one.adapt))
