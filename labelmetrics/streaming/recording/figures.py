@@ -23,7 +23,7 @@ LINES: dict[str, dict[str, Any]] = {
     "test": {"color": GREEN, "linestyle": ":"},
 }
 STEPS = {"linestyle": "-", "linewidth": 0.8, "alpha": 0.4}
-"""Of the values of single steps, which scatter: below the line of the epochs."""
+"""Of the values of single steps, which scatter: behind the line of the epochs."""
 FEW = 30
 """Points of a line up to which each is marked."""
 COLUMNS = 3
@@ -57,24 +57,27 @@ def _draw(ax: Axes, history: History, name: str, by: str) -> None:
     for split in splits:
         values = history.values(name, split)
         style = dict(LINES[split])
-        if by == "step":
+        epochs, finals = np.array(list(values), float), np.array(list(values.values()), float)
+        if by == "epoch":
+            marker = "o" if np.isfinite(finals).sum() <= FEW else None
+            _line(ax, epochs, finals, label=split, marker=marker, markersize=3.5, **style)
+        else:
             steps_style = STEPS if values else {**STEPS, "label": split}  # else the line of the epochs has the label
             _line(ax, *_over_steps(history, name, split), **{**style, **steps_style})
-        epochs, finals = np.array(list(values), float), np.array(list(values.values()), float)
-        marker = "o" if np.isfinite(finals).sum() <= FEW else None
-        _line(ax, epochs, finals, label=split, marker=marker, markersize=3.5, **style)
+            spans = np.stack([epochs - 1, epochs], axis=1).ravel()
+            _line(ax, spans, finals.repeat(2), label=split, **style)
     best = history._best(name, None) if history.higher_is_better(name) is not None else None
     if not ax.lines:
         note(ax, "NaN throughout" if by == "step" or history.finished else "no epoch has ended")
         ax.set(xticks=[], yticks=[])
     elif best is not None:
-        value = history.values(name)[best]
-        ax.plot(best, value, "o", markersize=9, fillstyle="none", color="0.3", label="best epoch")
+        value, at = history.values(name)[best], best if by == "epoch" else best - 0.5
+        ax.plot(at, value, "o", markersize=9, fillstyle="none", color="0.3", label="best epoch")
     if ax.lines and by == "epoch":
         from matplotlib.ticker import MaxNLocator
 
         ax.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
-    ax.set_xlabel("epoch")
+    ax.set_xlabel("epoch" if by == "epoch" else "epochs done")
     ax.spines[["top", "right"]].set_visible(False)
     facts = history.facts.get(name)
     unit = f" [{facts.unit}]" if facts and facts.unit else ""

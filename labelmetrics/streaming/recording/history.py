@@ -366,7 +366,7 @@ class History:
         names : str or sequence of str, optional
             Metrics; all that have numbers unless given.
         by : {"epoch", "step"}
-            Values of epochs alone, or those of single steps below them; an epoch that has not ended has steps only.
+            Values of epochs alone, or those of single steps behind them; an epoch that has not ended has steps only.
         ax : matplotlib Axes, optional
             Where to draw one metric; new axes unless given.
 
