@@ -18,10 +18,8 @@ from labelmetrics.streaming.recording.recorder import Recorder as LoopRecorder
 try:
     from keras.callbacks import Callback
     from keras.ops import convert_to_numpy
-except ModuleNotFoundError as error:
-    if (error.name or "").partition(".")[0] != "keras":  # of a backend, say
-        raise
-    raise MissingPackageError("keras") from error
+except ImportError as error:  # of Keras, or of its backend
+    raise MissingPackageError((error.name or "keras").partition(".")[0]) from error
 
 __all__ = ["Recorder"]
 

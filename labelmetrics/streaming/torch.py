@@ -37,8 +37,11 @@ def is_first_process() -> bool:
     >>> is_first_process()
     True
     """
-    distributed = torch.distributed
-    return not (distributed.is_available() and distributed.is_initialized()) or distributed.get_rank() == 0
+    return not _is_distributed() or torch.distributed.get_rank() == 0
+
+
+def _is_distributed() -> bool:
+    return torch.distributed.is_available() and torch.distributed.is_initialized()
 
 
 def learning_rate(optimizer: Optimizer) -> float:
@@ -103,10 +106,18 @@ class Recorder(LoopRecorder):
         writers: Any = (),
         **options: Any,
     ) -> None:
-        if not is_first_process():
+        resume = options.pop("resume", False)
+        is_first = is_first_process()
+        if not is_first:
             directory, show, run, writers = None, "none", None, ()
-            options.pop("resume", None)
-        super().__init__(metrics, directory=directory, show=show, run=run, writers=writers, **options)
+        super().__init__(
+            metrics, directory=directory, show=show, run=run, writers=writers, resume=resume and is_first, **options
+        )
+        if resume and _is_distributed():  # else processes would be in unlike epochs, and wait for each other forever
+            told = [self.history]
+            torch.distributed.broadcast_object_list(told, src=0)
+            if not is_first:
+                self._go_on(told[0])
         self._optimizer = optimizer
 
     def update(self, split: Any, *output: Any, **given: Any) -> Any:

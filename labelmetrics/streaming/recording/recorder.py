@@ -109,15 +109,19 @@ class Recorder:
         _check_receivers(writers, run)
         self._files = None if directory is None else LogFiles(directory, resume=resume)
         self._writers = [*(() if self._files is None else (self._files,)), *writers]
-        self.history = History() if self._files is None else self._files.history
+        self._go_on(History() if self._files is None else self._files.history)
         self.name = name
         self._run = run
-        self._epoch = max(self.history.finished, default=0) + 1
         self._is_closed = False
         self._started = time.monotonic()
-        self._before = len(self.history.finished)
         self._begin_epoch()
         clock.tick()
+
+    def _go_on(self, history: History) -> None:
+        """Begin after the last epoch of a history."""
+        self.history = history
+        self._epoch = max(history.finished, default=0) + 1
+        self._before = len(history.finished)
 
     def _begin_epoch(self) -> None:
         self._began = time.monotonic()
