@@ -2,14 +2,35 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from labelmetrics.errors import InputError
+from labelmetrics.errors import InputError, SettingError
 
-__all__ = ["as_array", "as_numbers"]
+__all__ = ["as_array", "as_numbers", "refuse_calls_of_keras"]
+
+
+NOT_COMPILED = (
+    "These metrics compute on real values, not inside model.compile; give them to "
+    "labelmetrics.streaming.keras.Recorder, a callback of model.fit"
+)
+
+
+def refuse_calls_of_keras() -> None:
+    """Raise where a metric that was given to ``model.compile`` is called.
+
+    Keras takes it for a function, and would average what it returns: results of all batches so far.
+
+    Raises
+    ------
+    SettingError
+        The caller of the caller is Keras.
+    """
+    if sys._getframe(2).f_globals.get("__name__", "").startswith("keras.src."):
+        raise SettingError(NOT_COMPILED)
 
 
 def as_array(values: Any) -> NDArray[Any]:
@@ -58,10 +79,7 @@ def _converted(values: Any) -> NDArray[Any]:
         name = f"{type(values).__module__}.{type(values).__qualname__}"
         hint = ""
         if name.split(".")[0] in ("keras", "tensorflow", "jax", "jaxlib"):
-            hint = (
-                ". These metrics compute on real values, not inside model.compile; give them to "
-                "labelmetrics.streaming.keras.Recorder, a callback of model.fit"
-            )
+            hint = f". {NOT_COMPILED}"
         told = " ".join(str(error).split())[:200]
         raise InputError(f"{name} cannot be read as an array: {type(error).__name__}: {told}{hint}") from None
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from labelmetrics.errors import SettingError, SettingMismatchError
+from labelmetrics.streaming.arrays import refuse_calls_of_keras
 from labelmetrics.streaming.configuration import as_json, get
 from labelmetrics.streaming.metric import Metric
 from labelmetrics.streaming.synchronisation import StateDict
@@ -161,6 +162,7 @@ class MetricCollection:
 
     def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> dict[str, Any]:
         """Update, and return the results of all batches so far."""
+        refuse_calls_of_keras()
         self.update_state(y_true, y_pred, sample_weight)
         return self.result()
 

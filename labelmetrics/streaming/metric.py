@@ -13,6 +13,7 @@ import numpy as np
 from labelmetrics.errors import LabelmetricsWarning, SettingError, SettingMismatchError
 from labelmetrics.streaming import clock, configuration
 from labelmetrics.streaming.annotations import counts_annotation, scalar_annotation
+from labelmetrics.streaming.arrays import refuse_calls_of_keras
 from labelmetrics.streaming.stateful import Stateful
 from labelmetrics.streaming.synchronisation import SyncFunction, gather_with_torch, torch_is_distributed
 from labelmetrics.streaming.value import as_value
@@ -171,6 +172,7 @@ class Metric(Stateful):
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Update, and return the result of all batches so far."""
+        refuse_calls_of_keras()
         self.update_state(*args, **kwargs)
         return self.result()
 

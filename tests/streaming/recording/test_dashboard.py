@@ -43,7 +43,7 @@ def test_a_wide_terminal_shows_all() -> None:
     assert "metric          train    step   valid       best   by epoch" in text
     assert "accuracy            1       1    0.95   0.95 (1)   ▄" in text
     assert "learning_rate   1e-05   1e-05" in text
-    assert "note: valid: 95 % of 20 labels are of class 0" in text
+    assert "note: valid accuracy: 95 % of 20 labels are of class 0" in text
     assert max(map(len, lines)) <= 110
 
 

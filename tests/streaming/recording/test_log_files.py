@@ -108,7 +108,7 @@ def test_a_kill_loses_nothing(tmp_path: Path) -> None:
     assert len(history.steps("loss", epoch=3)) == 2
     assert (history.best_epoch("accuracy"), history.best_epoch("loss")) == (1, 2)
     assert len(history.plot("accuracy").lines) == 3  # train, valid, and the mark of the best
-    assert [len(line.get_xdata()) for line in history.plot("loss", by="step").lines] == [12]
+    assert len(history.plot("loss", by="step").lines[0].get_xdata()) == 12
 
     with streaming.Recorder(
         ["accuracy", streaming.Loss()], directory=tmp_path, epochs=4, resume=True, show="none"

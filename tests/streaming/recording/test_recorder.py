@@ -277,7 +277,7 @@ def test_classes_that_are_rare_are_told(capsys: pytest.CaptureFixture[str]) -> N
             training.update("train", [0, 1] * 10, [0.2, 0.9] * 10)
             training.update("valid", [[0.0]] * 19 + [[1.0]], [[0.2]] * 20)
             training.end_epoch()
-    note = "valid: 95 % of 20 labels are of class 0; always saying so has an accuracy of 0.95"
+    note = "valid accuracy: 95 % of 20 labels are of class 0; always saying so has an accuracy of 0.95"
     assert training.history.notes() == [note]
     assert training.history.summary().endswith(f"\nnote: {note}")
     assert capsys.readouterr().out.splitlines() == [
@@ -296,7 +296,7 @@ def test_without_accuracy_classes_are_nobody_s_business() -> None:
 def test_one_hot_labels_have_classes() -> None:
     with recorder(["categorical_accuracy"]) as training:
         training.update("valid", np.eye(3)[[2, 2, 2, 2, 0]], np.full((5, 3), 0.3))
-    assert training.history.notes()[0].startswith("valid: 80 % of 5 labels are of class 2")
+    assert training.history.notes()[0].startswith("valid categorical_accuracy: 80 % of 5 labels are of class 2")
 
 
 # ---------------------------------------------------------------------------------------------------------- pitfalls
