@@ -391,7 +391,7 @@ class Recorder:
         self._stop()
         if self._run is not None:
             curves = {
-                name: [None if math.isnan(value) else value for value in values]
+                name: [value if math.isfinite(value) else None for value in values]
                 for name, values in self.history.to_dict().items()
             }
             self._run.update_config({"training": {"epochs": self.history.finished, "metrics": curves}})

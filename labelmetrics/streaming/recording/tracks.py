@@ -77,9 +77,7 @@ class Track:
         self.has_seen = True
         if self.accuracy is not None:
             add_counts(self.classes, class_counts(self._taken[0]))
-        with warnings.catch_warnings():  # a single step may well lack a class, say
-            warnings.simplefilter("ignore", LabelmetricsWarning)
-            of_step, of_epoch = _alone(self._step), _alone(self._epoch)
+        of_step, of_epoch = _alone(self._step), _alone(self._epoch)
         found: dict[str, Numeric] = {}
         for metric_name, result in of_step.items():
             running = numbers_of(metric_name, of_epoch[metric_name])
@@ -125,8 +123,9 @@ def _copied(metrics: Any) -> Any:
 
 
 def _alone(metrics: Metric | MetricCollection) -> dict[str, Any]:
-    """Results of this process only."""
-    with metrics._alone():
+    """Results of this process only, without a word: a single step may well lack a class, say."""
+    with metrics._alone(), warnings.catch_warnings():
+        warnings.simplefilter("ignore", LabelmetricsWarning)
         return metrics.result() if isinstance(metrics, MetricCollection) else {metrics.name: metrics.result()}
 
 
