@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from typing import Any, Unpack
 
 import numpy as np
 
-from labelmetrics.errors import LabelmetricsWarning, SettingError
+from labelmetrics.errors import SettingError
 from labelmetrics.kernels import score_histograms as kernel
 from labelmetrics.streaming.checks import whole
 from labelmetrics.streaming.metric import SyncOptions
@@ -172,21 +171,15 @@ class AUC(ThresholdMetric):
     def _warn(self, found: Array, undefined: Array) -> None:
         if undefined.any():
             where = f" (columns {', '.join(map(str, np.flatnonzero(undefined)[:5]))})" if self._by_label else ""
-            warnings.warn(
-                f"{self.name} has seen labels of one kind only{where}; the area is not defined",
-                LabelmetricsWarning,
-                stacklevel=4,
-            )
+            self._say(f"{self.name} has seen labels of one kind only{where}; the area is not defined")
         elif isinstance(self._bins, int) and self._curve == "ROC":
             inside = found[..., 1:-2]  # scores of 0 are equal, and those of the last bucket may all be 1
             pairs = found[..., 0, :].sum(axis=-1) * found[..., 1, :].sum(axis=-1)
             unsure = (inside[..., 0, :] * inside[..., 1, :]).sum(axis=-1) / pairs / 2
             if np.max(unsure) > UNSURE and self._bins > 20:
-                warnings.warn(
+                self._say(
                     f"{self.name} is known to about {np.max(unsure):.2g} only: scores of both labels crowd in few of "
-                    f"the {self._bins} buckets. AUC(exact=True) has fine ones (equal scores share one in any case)",
-                    LabelmetricsWarning,
-                    stacklevel=4,
+                    f"the {self._bins} buckets. AUC(exact=True) has fine ones (equal scores share one in any case)"
                 )
 
 

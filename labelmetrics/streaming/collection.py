@@ -15,7 +15,7 @@ from labelmetrics.streaming.metric import Metric
 from labelmetrics.streaming.synchronisation import StateDict
 from labelmetrics.words import near
 
-__all__ = ["BY_SHAPE", "MetricCollection", "is_own"]
+__all__ = ["BY_SHAPE", "MetricCollection"]
 
 ONE = ""
 """The output of a model that has one."""
@@ -153,6 +153,8 @@ class MetricCollection:
 
     def result(self) -> dict[str, Any]:
         """Results by name; without metrics that wait for the shapes of the first batch."""
+        if not any(metric._has_to_sync() for _, metric, _ in self._leaders):
+            return {name: metric.result() for name, metric in self.items()}
         with ExitStack() as stack:
             for _, metric, _ in self._leaders:  # processes come together once for each statistic
                 stack.enter_context(metric.synced())
@@ -350,19 +352,19 @@ class MetricCollection:
                 leader = leaders.setdefault(_statistic(metric), metric)
                 if leader is metric or not metric._follow(leader):
                     number = None
-                    if metric._preparation is not None and is_own(metric):
+                    if metric._preparation is not None and _is_own(metric):
                         number = known.setdefault((output, metric._preparation), len(known))
                     self._leaders.append((output, metric, number))
 
 
-def is_own(metric: Metric) -> bool:
+def _is_own(metric: Metric) -> bool:
     """Whether it is of this package; subclasses that others have made may do anything with a batch."""
     return type(metric).__module__.startswith("labelmetrics.streaming.")
 
 
 def _statistic(metric: Metric) -> Any:
     """What metrics have in common that keep one statistic."""
-    found = metric._shares() if is_own(metric) else None
+    found = metric._shares() if _is_own(metric) else None
     if found is None:
         return id(metric)
     return found, metric.sync_on_compute, metric.dist_sync_fn, id(metric.process_group)

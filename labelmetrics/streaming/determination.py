@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any, Literal, Unpack
 
 import numpy as np
 
-from labelmetrics.errors import InputError, LabelmetricsWarning, SettingError
+from labelmetrics.errors import InputError, SettingError
 from labelmetrics.kernels.moments import COUNT, SQUARES, merged, moments
 from labelmetrics.streaming.checks import check_no_nan, whole
 from labelmetrics.streaming.metric import Metric, SyncOptions
@@ -125,11 +124,7 @@ class R2Score(Metric):
         n = int(self.rows)
         left = n - self._n_regressors - 1
         if left <= 0:
-            warnings.warn(
-                f"{self.name} has seen {n} rows, too few for {self._n_regressors} regressors; it is not adjusted",
-                LabelmetricsWarning,
-                stacklevel=4,
-            )
+            self._say(f"{self.name} has seen {n} rows, too few for {self._n_regressors} regressors; it is not adjusted")
             return scores
         adjusted: Array = 1 - (1 - scores) * (n - 1) / left
         return adjusted

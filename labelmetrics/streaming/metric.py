@@ -83,6 +83,7 @@ class Metric(Stateful):
     _made_with: dict[str, Any]
     _is_reading: bool
     _is_recorded: bool
+    _is_quiet: bool
     _dtype: np.dtype[Any]
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:
@@ -92,6 +93,7 @@ class Metric(Stateful):
             _made_with=configuration.bound(cls, args, kwargs),
             _is_reading=False,
             _is_recorded=False,
+            _is_quiet=False,
             name=configuration.snake_case(cls.__name__),
             _dtype=np.dtype(np.float64),
             sync_on_compute=True,
@@ -210,6 +212,11 @@ class Metric(Stateful):
                 state.load(before[name])
                 state.merge([batch[name]] if batch else [])
         return found
+
+    def _say(self, message: str) -> None:
+        """Warn of something in a result."""
+        if not self._is_quiet:
+            warnings.warn(message, LabelmetricsWarning, stacklevel=5)
 
     # ------------------------------------------------------------------------------------------------------- merging
 
@@ -349,13 +356,16 @@ class Metric(Stateful):
             for metric, was in zip(inside, before, strict=True):
                 metric._is_reading = was
 
+    def _has_to_sync(self) -> bool:
+        """Whether a result takes the states of other processes."""
+        if self._is_reading or not self.sync_on_compute:
+            return False
+        return self.dist_sync_fn is not None or torch_is_distributed()
+
     @contextmanager
     def synced(self) -> Iterator[None]:
         """In here, the state is that of all processes; afterwards it is its own again."""
-        if self._is_reading or not self.sync_on_compute:
-            yield
-            return
-        if self.dist_sync_fn is None and not torch_is_distributed():
+        if not self._has_to_sync():
             yield
             return
         gather = self.dist_sync_fn or gather_with_torch
@@ -395,7 +405,7 @@ def _read(result: Callable[[Any], Any]) -> Callable[[Any], Any]:
     def read(self: Metric) -> Any:
         if clock.epoch and not self._is_recorded:
             _warn_unless_reset(self)
-        if self._is_reading or (self.dist_sync_fn is None and not torch_is_distributed()):
+        if not self._has_to_sync():
             return as_value(result(self), self._dtype)
         with self.synced():
             return as_value(result(self), self._dtype)

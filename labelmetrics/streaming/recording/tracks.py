@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import copy
-import warnings
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from labelmetrics.errors import LabelmetricsWarning, SettingError
-from labelmetrics.streaming.collection import BY_SHAPE, MetricCollection, is_own
+from labelmetrics.errors import SettingError
+from labelmetrics.streaming.collection import BY_SHAPE, MetricCollection
 from labelmetrics.streaming.configuration import get
 from labelmetrics.streaming.metric import Metric
 from labelmetrics.streaming.recording.balance import ClassCounts, add_counts, class_counts
@@ -35,8 +34,6 @@ class Track:
     def __init__(self, metrics: Metric | MetricCollection, adapt: Adapt) -> None:
         self._adapt = adapt
         self._epoch, self._step = _copied(metrics), _copied(metrics)
-        # By the laws of merging, adding a batch's states is the same as adding the batch; others' metrics may differ.
-        self._merges = all(is_own(metric) for metric in _metrics(metrics)) and isinstance(metrics, MetricCollection)
         slots = metrics.slots() if isinstance(metrics, MetricCollection) else []
         self.accuracy = next((name for name, metric in slots if _is_accuracy(metric)), None)
         """Its first accuracy, whose labels are counted by class."""
@@ -67,17 +64,15 @@ class Track:
         """Add the step that was taken to the epoch; gives what it comes to, where that are numbers."""
         if self._taken is None:
             return {}
-        if self._merges:
-            self._epoch.merge_state(self._step)
-        else:
-            self._epoch.update_state(*self._taken)
-        if not self.has_seen:
-            for metric in (*_metrics(self._epoch), *_metrics(self._step)):  # which are all there by now
-                metric._is_recorded = True
+        # Not merged: metrics of one's own may not be what merging takes them for.
+        self._epoch.update_state(*self._taken)
+        if not self.has_seen:  # by now, all metrics are there
+            _be_alone(self._step)
+            _be_alone(self._epoch)
         self.has_seen = True
         if self.accuracy is not None:
             add_counts(self.classes, class_counts(self._taken[0]))
-        of_step, of_epoch = _alone(self._step), _alone(self._epoch)
+        of_step, of_epoch = _results(self._step), _results(self._epoch)
         found: dict[str, Numeric] = {}
         for metric_name, result in of_step.items():
             running = numbers_of(metric_name, of_epoch[metric_name])
@@ -89,9 +84,11 @@ class Track:
 
     def results(self) -> dict[str, Any]:
         """What the epoch has come to, of all processes where there are several."""
-        if isinstance(self._epoch, MetricCollection):
-            return self._epoch.result()
-        return {self._epoch.name: self._epoch.result()}
+        _be_alone(self._epoch, False)
+        try:
+            return _results(self._epoch)
+        finally:
+            _be_alone(self._epoch)
 
     def reset(self) -> None:
         """Begin a new epoch."""
@@ -122,11 +119,15 @@ def _copied(metrics: Any) -> Any:
     return copied
 
 
-def _alone(metrics: Metric | MetricCollection) -> dict[str, Any]:
-    """Results of this process only, without a word: a single step may well lack a class, say."""
-    with metrics._alone(), warnings.catch_warnings():
-        warnings.simplefilter("ignore", LabelmetricsWarning)
-        return metrics.result() if isinstance(metrics, MetricCollection) else {metrics.name: metrics.result()}
+def _be_alone(metrics: Metric | MetricCollection, is_alone: bool = True) -> None:
+    """Let results be those of this process, without a word: a single step may well lack a class, say."""
+    for metric in _metrics(metrics):
+        metric._is_recorded = True
+        metric._is_quiet = metric._is_reading = is_alone
+
+
+def _results(metrics: Metric | MetricCollection) -> dict[str, Any]:
+    return metrics.result() if isinstance(metrics, MetricCollection) else {metrics.name: metrics.result()}
 
 
 def _is_accuracy(metric: Metric | str) -> bool:
