@@ -22,9 +22,17 @@ const el = (tag, attributes, ...children) => fill(document.createElement(tag), a
 const svg = (tag, attributes, ...children) => fill(document.createElementNS(SVG, tag), attributes, children);
 const put = (id, ...children) => byId(id).replaceChildren(...children.flat().filter(Boolean));
 
+/** Puts nodes into their order; those that stand there already are left alone, so that little is laid out again. */
+function arrange(parent, nodes) {
+  const wanted = new Set(nodes);
+  for (const child of [...parent.children]) if (!wanted.has(child)) child.remove();
+  nodes.forEach((node, index) => { if (parent.children[index] !== node) parent.insertBefore(node, parent.children[index] || null); });
+}
+
 // ---------------------------------------------------------------------------------------------------------- numbers
 
-const whole = (number) => number.toLocaleString("en-US");
+const grouped = new Intl.NumberFormat("en-US");
+const whole = (number) => grouped.format(number);
 const plural = (number, word) => `${whole(number)} ${word}${number === 1 ? "" : "s"}`;
 const digits = (value) => (value === null || value === undefined || Number.isNaN(value) ? "–" : value.toFixed(3));
 const signed = (value) => (value >= 0.0005 ? "+" : value <= -0.0005 ? "−" : "") + Math.abs(value).toFixed(3);

@@ -5,13 +5,15 @@ if (figures.before) parts.push(["s-change", change]);
 if (data.matrix) parts.push(["s-matrix", matrix]);
 
 let pending = [];
+let frame = null;
 let timer = null;
 
 /** Draws the first of what can be seen at once, so that the slider is never waited for, and the rest frame by frame. */
 function draw() {
+  const { bottom: covered } = byId("controls").getBoundingClientRect();
   const isSeen = ([id]) => {
     const { top, bottom } = byId(id).getBoundingClientRect();
-    return bottom > 0 && top < innerHeight;
+    return bottom > covered && top < innerHeight;
   };
   const seen = parts.filter(isSeen);
   const [first, ...others] = seen;
@@ -26,12 +28,15 @@ function draw() {
 }
 
 function later() {
+  cancelAnimationFrame(frame);
   clearTimeout(timer);
-  timer = setTimeout(() => {
-    if (!pending.length) return;
-    pending.shift()[1]();
-    later();
-  }, 0);
+  if (!pending.length) return;
+  frame = requestAnimationFrame(() => {
+    timer = setTimeout(() => { // what has been drawn is painted first
+      pending.shift()[1]();
+      later();
+    }, 0);
+  });
 }
 
 function drawAll() {

@@ -31,7 +31,7 @@ function cards() {
 
 // --------------------------------------------------------------------------------------------------------- features
 
-const table = { sort: "truths", falling: true, filter: "", body: null, rows: [], order: null };
+const table = { sort: "truths", falling: true, filter: "", body: null, rows: [] };
 const COLUMNS = [
   ["name", "Feature"], ["truths", "GT"], ["tp", "TP"], ["fp", "FP"], ["fn", "FN"], ["precision", "Precision"], ["recall", "Recall"],
   ["f1", "F1"], ["interval", "95 % interval"], ["miou", "mIoU"], ["ap", "AP"], ["best", "Best confidence"],
@@ -120,11 +120,8 @@ function featureRows() {
     node.classList.toggle("chosen", isOne);
     node.querySelector("button").setAttribute("aria-pressed", String(isOne));
   }
-  const order = shown.map((row) => row.feature).join();
-  if (order === table.order) return;
-  table.order = order;
-  table.body.replaceChildren(...shown.map((row) => table.rows[row.feature].node));
-  if (!shown.length) table.body.replaceChildren(el("tr", {}, el("td", { colspan: COLUMNS.length }, features.length ? "No feature has this in its name." : "There are no annotations.")));
+  arrange(table.body, shown.map((row) => table.rows[row.feature].node));
+  if (!shown.length) table.body.append(el("tr", {}, el("td", { colspan: COLUMNS.length }, features.length ? "No feature has this in its name." : "There are no annotations.")));
 }
 
 // ----------------------------------------------------------------------------------------------------------- change
