@@ -29,6 +29,20 @@ function arrange(parent, nodes) {
   nodes.forEach((node, index) => { if (parent.children[index] !== node) parent.insertBefore(node, parent.children[index] || null); });
 }
 
+/** Draws a few nodes at the top of a parent; what is returned goes on with the next, until there are none. */
+function inTurn(parent, draws, atOnce, done = []) {
+  const nodes = [...done, ...draws.slice(done.length, done.length + atOnce).map((one) => one())];
+  const others = [...parent.children].filter((node) => !nodes.includes(node));
+  arrange(parent, [...nodes, ...others].slice(0, draws.length));
+  return nodes.length < draws.length ? () => inTurn(parent, draws, atOnce, nodes) : null;
+}
+
+/** Draws a part and all that it leaves for later. */
+function drawWhole(part) {
+  let rest = part();
+  while (rest) rest = rest();
+}
+
 // ---------------------------------------------------------------------------------------------------------- numbers
 
 const grouped = new Intl.NumberFormat("en-US");
@@ -104,10 +118,10 @@ function copyButton(rows, what) {
 }
 
 /** A table within a frame that scrolls; headings are texts, cells are texts or nodes. */
-function framed(label, headings, rows, { chosen = () => false, kind = null } = {}) {
+function framed(label, headings, rows, { kind = null } = {}) {
   return el("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": label }, el("table", { class: kind },
     el("thead", {}, el("tr", {}, ...headings.map((one) => el("th", { scope: "col" }, one)))),
-    el("tbody", {}, ...rows.map((cells, index) => el("tr", { class: chosen(index) ? "chosen" : null }, ...cells.map((cell) => el("td", {}, cell)))))));
+    el("tbody", {}, ...rows.map((cells) => el("tr", {}, ...cells.map((cell) => el("td", {}, cell)))))));
 }
 
 /** What stands above a figure: what it says, and what can be done with it. */

@@ -1,4 +1,5 @@
 // Puts the page together and keeps its figures with the slider and the chosen feature.
+// A part draws itself; what it returns draws the rest of it.
 
 const parts = [["s-summary", cards], ["s-curves", curves], ["s-features", featureRows], ["s-spread", distributions], ["s-reasons", reasons], ["s-worst", worst], ["s-suspects", suspects]];
 if (figures.before) parts.push(["s-change", change]);
@@ -23,17 +24,22 @@ function draw() {
   byId("level").value = String(state.level);
   byId("level").setAttribute("aria-valuetext", text);
   byId("feature").value = String(state.feature);
-  if (first) first[1]();
+  if (first) drawPart(first);
   later();
+}
+
+function drawPart([id, part]) {
+  const rest = part();
+  if (rest) pending.unshift([id, rest]);
 }
 
 function later() {
   cancelAnimationFrame(frame);
   clearTimeout(timer);
-  if (!pending.length) return;
   frame = requestAnimationFrame(() => {
     timer = setTimeout(() => { // what has been drawn is painted first
-      pending.shift()[1]();
+      if (!pending.length) return;
+      drawPart(pending.shift());
       later();
     }, 0);
   });
@@ -41,7 +47,7 @@ function later() {
 
 function drawAll() {
   draw();
-  while (pending.length) pending.shift()[1]();
+  while (pending.length) drawPart(pending.shift());
 }
 
 function choose(feature) {
@@ -97,6 +103,7 @@ function start() {
   theme();
   measure();
   featureTable();
+  if (figures.before) changeTable();
   settings();
   drawAll();
 }

@@ -3,6 +3,7 @@
 const DRAWN = [["var(--truth)", "ground truth"], ["var(--fn)", "not found", "dotted"], ["var(--tp)", "right prediction"], ["var(--fp)", "wrong prediction", "dashed"]];
 const OUTCOMES = { T: "TP", F: "FP", N: "FN", i: "ignored", "-": null };
 const FIRST = 12;
+const CARDS_AT_ONCE = 4; // a row of them
 const LISTED = 4;
 const many = { worst: FIRST, suspects: FIRST };
 
@@ -102,7 +103,7 @@ function card(one, body, ...more) {
 
 function moreButton(part, n, redraw) {
   if (n <= many[part]) return null;
-  return el("button", { type: "button", class: "plain more", onclick: () => { many[part] += FIRST; redraw(); } }, `Show ${whole(Math.min(FIRST, n - many[part]))} more`);
+  return el("button", { type: "button", class: "plain more", onclick: () => { many[part] += FIRST; drawWhole(redraw); } }, `Show ${whole(Math.min(FIRST, n - many[part]))} more`);
 }
 
 /** Cards of a part as they were made, and the grid in which they stand. */
@@ -111,14 +112,13 @@ const grids = { worst: el("div", { class: "pictures" }), suspects: el("div", { c
 
 /** Shows the first of a list as cards; `make` gives the node of one, and the function that shows it at this confidence. */
 function cardsOf(part, list, make, redraw, ...above) {
-  const shown = list.slice(0, many[part]).map((one) => {
+  arrange(byId(part), [...above, legend(DRAWN), grids[part], moreButton(part, list.length, redraw)].filter(Boolean));
+  return inTurn(grids[part], list.slice(0, many[part]).map((one) => () => {
     if (!kept[part].has(one)) kept[part].set(one, make(one));
     const { node, show } = kept[part].get(one);
     show();
     return node;
-  });
-  arrange(grids[part], shown);
-  arrange(byId(part), [...above, legend(DRAWN), grids[part], moreButton(part, list.length, redraw)].filter(Boolean));
+  }), CARDS_AT_ONCE);
 }
 
 function worstCard(one) {

@@ -2,13 +2,11 @@
 
 // ---------------------------------------------------------------------------------------------------------- summary
 
-/** A change, coloured where its interval leaves 0 out. */
-function delta(value, bounds) {
-  if (value === null) return el("span", { class: "range" }, "–");
-  const isSure = bounds && (bounds[0] > 0 || bounds[1] < 0);
-  return el("span", { class: isSure ? (value > 0 ? "up" : "down") : "range" }, signed(value));
-}
-
+const isSure = (bounds) => bounds !== null && (bounds[0] > 0 || bounds[1] < 0);
+const changeText = (value) => (value === null ? "–" : signed(value));
+/** A change is coloured where its interval leaves 0 out. */
+const changeClass = (value, bounds) => (value !== null && isSure(bounds) ? (value > 0 ? "up" : "down") : "range");
+const delta = (value, bounds) => el("span", { class: changeClass(value, bounds) }, changeText(value));
 const changeOf = (now, then) => (now === null || then === null ? null : now - then);
 
 function cards() {
@@ -31,6 +29,7 @@ function cards() {
 
 // --------------------------------------------------------------------------------------------------------- features
 
+const ROWS_AT_ONCE = 24; // what can be seen within the frame of a table, and a few more
 const table = { sort: "truths", falling: true, filter: "", body: null, rows: [] };
 const COLUMNS = [
   ["name", "Feature"], ["truths", "GT"], ["tp", "TP"], ["fp", "FP"], ["fn", "FN"], ["precision", "Precision"], ["recall", "Recall"],
@@ -62,6 +61,11 @@ function ordered(rows) {
 
 const pick = (feature, name) => el("button", { type: "button", class: "pick", title: name, "aria-pressed": String(state.feature === feature), onclick: () => choose(state.feature === feature ? ALL : feature) }, name);
 
+function markChosen(row, isOne) {
+  row.classList.toggle("chosen", isOne);
+  row.querySelector("button.pick")?.setAttribute("aria-pressed", String(isOne));
+}
+
 /** A cell whose parts are only touched where they change: the table is drawn again at each step of the slider. */
 function cellOf(feature, key) {
   if (key === "name") return { node: el("td", {}, pick(feature, features[feature])), show: () => {} };
@@ -88,7 +92,7 @@ function featureTable() {
   const sortBy = (key) => {
     table.falling = table.sort === key ? !table.falling : key !== "name";
     table.sort = key;
-    featureRows();
+    drawWhole(featureRows);
   };
   const heads = COLUMNS.map(([key, title]) => el("th", { scope: "col", "data-key": key }, el("button", { type: "button", onclick: () => sortBy(key) }, title)));
   table.body = el("tbody", {});
@@ -98,7 +102,7 @@ function featureTable() {
   });
   const filter = el("input", { type: "search", placeholder: "Filter features", "aria-label": "Filter features", oninput: (event) => {
     table.filter = event.target.value.toLowerCase();
-    featureRows();
+    drawWhole(featureRows);
   } });
   const rows = () => [COLUMNS.flatMap(([key, title]) => (key === "interval" ? ["F1 from", "F1 to"] : [title])),
     ...ordered(features.map((_, feature) => rowOf(feature))).map((row) => COLUMNS.flatMap(([key]) => (key === "interval" ? row.interval || [null, null] : [row[key]])))];
@@ -113,15 +117,16 @@ function featureRows() {
     else head.removeAttribute("aria-sort");
   }
   const shown = ordered(features.map((_, feature) => rowOf(feature)).filter((row) => row.name.toLowerCase().includes(table.filter)));
-  for (const row of shown) {
+  if (!shown.length) {
+    table.body.replaceChildren(el("tr", {}, el("td", { colspan: COLUMNS.length }, features.length ? "No feature has this in its name." : "There are no annotations.")));
+    return null;
+  }
+  return inTurn(table.body, shown.map((row) => () => {
     const { node, show } = table.rows[row.feature];
     show(row);
-    const isOne = row.feature === state.feature;
-    node.classList.toggle("chosen", isOne);
-    node.querySelector("button").setAttribute("aria-pressed", String(isOne));
-  }
-  arrange(table.body, shown.map((row) => table.rows[row.feature].node));
-  if (!shown.length) table.body.append(el("tr", {}, el("td", { colspan: COLUMNS.length }, features.length ? "No feature has this in its name." : "There are no annotations.")));
+    markChosen(node, row.feature === state.feature);
+    return node;
+  }), ROWS_AT_ONCE);
 }
 
 // ----------------------------------------------------------------------------------------------------------- change
@@ -131,20 +136,44 @@ function changeRow(feature) {
   return { feature, name: nameOf(feature), then: then.f1, now: now.f1, change: changeOf(now.f1, then.f1), bounds: changeInterval("f1", feature), tp: now.tp - then.tp, fp: now.fp - then.fp, fn: now.fn - then.fn };
 }
 
+const changes = { body: null, nodes: null };
+
+/** A row of the table of changes: made once, since the table is drawn again at each step of the slider. */
+function changeNode(feature) {
+  const texts = Array.from({ length: 7 }, () => document.createTextNode(""));
+  const cells = texts.map((text) => el("td", {}, text));
+  cells[3].className = "range";
+  const node = el("tr", {}, el("td", {}, feature === ALL ? el("strong", {}, nameOf(ALL)) : pick(feature, features[feature])), ...cells);
+  const more = (n) => (n > 0 ? `+${whole(n)}` : n < 0 ? `−${whole(-n)}` : "0");
+  const show = (row) => {
+    const all = [digits(row.then), digits(row.now), changeText(row.change), span(row.bounds, changeText) || "–", more(row.tp), more(row.fp), more(row.fn)];
+    all.forEach((text, index) => { if (texts[index].data !== text) texts[index].data = text; });
+    cells[2].className = changeClass(row.change, row.bounds);
+    markChosen(node, feature !== ALL && feature === state.feature);
+  };
+  return { node, show };
+}
+
+function changeTable() {
+  changes.nodes = new Map([ALL, ...features.keys()].map((feature) => [feature, changeNode(feature)]));
+  const frame = framed("Table of changes", ["Feature", "F1 of the baseline", "F1", "Change", "95 % interval", "TP", "FP", "FN"], [], { kind: "changes" });
+  changes.body = frame.querySelector("tbody");
+  put("change", frame);
+}
+
 function change() {
   const size = (row) => (row.change === null ? -1 : Math.abs(row.change));
   const rows = [changeRow(ALL), ...features.map((_, feature) => changeRow(feature)).sort((a, b) => size(b) - size(a) || a.feature - b.feature)];
-  const isSure = ({ bounds }) => bounds !== null && (bounds[0] > 0 || bounds[1] < 0);
-  const more = (n) => (n > 0 ? `+${whole(n)}` : n < 0 ? `−${whole(-n)}` : "0");
-  const sure = rows.slice(1).filter(isSure);
+  const sure = rows.slice(1).filter((row) => isSure(row.bounds));
   const [up, down] = [sure.filter((row) => row.change > 0).length, sure.filter((row) => row.change < 0).length];
-  const range = (value) => (value === null ? "–" : signed(value));
-  put("change",
+  arrange(byId("change"), [
     tools(`Compared with ${data.baseline}: F1 is higher in ${plural(up, "feature")} and lower in ${whole(down)} by more than chance explains; of ${whole(features.length)} features, chance alone would make about ${whole(Math.round(0.05 * features.length))}.`,
       copyButton(() => [["Feature", "F1 of the baseline", "F1", "Change", "From", "To", "TP more", "FP more", "FN more"],
         ...rows.map((row) => [row.name, row.then, row.now, row.change, ...(row.bounds || [null, null]), row.tp, row.fp, row.fn])], "changes")),
-    framed("Table of changes", ["Feature", "F1 of the baseline", "F1", "Change", "95 % interval", "TP", "FP", "FN"],
-      rows.map((row) => [row.feature === ALL ? el("strong", {}, row.name) : pick(row.feature, row.name), digits(row.then), digits(row.now), delta(row.change, row.bounds),
-        el("span", { class: "range" }, span(row.bounds, range) || "–"), more(row.tp), more(row.fp), more(row.fn)]),
-      { chosen: (index) => rows[index].feature !== ALL && rows[index].feature === state.feature }));
+    byId("change").lastChild]);
+  return inTurn(changes.body, rows.map((row) => () => {
+    const { node, show } = changes.nodes.get(row.feature);
+    show(row);
+    return node;
+  }), ROWS_AT_ONCE);
 }
