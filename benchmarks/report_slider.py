@@ -1,6 +1,6 @@
 """How soon the page of a report answers its slider: from the event to the painted frame, whatever stands in view.
 
-    python -m benchmarks.report_slider [REPORT.html] [--repeat 3] [--section s-worst] [--markdown FILE]
+    python -m benchmarks.report_slider [REPORT.html] [--repeat 1] [--section s-worst] [--markdown FILE]
 
 Without a report, one of 5,000 generated data rows and 80 features with a baseline is made first. Each section is
 scrolled to the top of a window of 1280 x 900 pixels. Then the slider moves up step by step through all its positions,
@@ -14,6 +14,7 @@ Needs playwright and a Chromium (Debian's package, or ``playwright install chrom
 from __future__ import annotations
 
 import argparse
+import os
 import random
 import shutil
 import statistics
@@ -24,7 +25,6 @@ from typing import Any, NamedTuple
 import labelmetrics as lm
 from benchmarks import generate
 from benchmarks.measure import table
-from benchmarks.run import machine
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 HEADER = ["in view", "moves", "answer: median", "95 %", "most", "whole page: median", "most"]
@@ -65,24 +65,23 @@ class Run(NamedTuple):
     answers: list[float]
     wholes: list[float]
 
-    def cells(self) -> list[str]:
+    def cells(self, title: str) -> list[str]:
         late = statistics.quantiles(self.answers, n=20, method="inclusive")[-1]
         values = (statistics.median(self.answers), late, max(self.answers))
-        return [f"{value:.0f} ms" for value in (*values, statistics.median(self.wholes), max(self.wholes))]
+        times = [f"{value:.0f} ms" for value in (*values, statistics.median(self.wholes), max(self.wholes))]
+        return [title, str(len(self.answers)), *times]
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.report_slider", description=__doc__.split("\n", 1)[0])
     parser.add_argument("report", type=Path, nargs="?", help="a page that is there already")
-    parser.add_argument("--repeat", type=int, default=3)
+    parser.add_argument("--repeat", type=int, default=1, help="runs of each section, of which the best counts")
     parser.add_argument("--section", action="append", help="id of a section, e.g. s-worst; may be given repeatedly")
     parser.add_argument("--markdown", type=Path, help="write the table to this file too")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         path = arguments.report or made(Path(name))
-        said = f"{path.stat().st_size / 1e6:.1f} MB, {machine()}"
-        rows = [[title, str(len(run.answers)), *run.cells()] for title, run in measured(path, arguments)]
-    text = f"{said}\n\n{table(HEADER, rows)}"
+        text = measured(path, arguments.repeat, arguments.section)
     print(text)
     if arguments.markdown:
         arguments.markdown.write_text(text, encoding="utf-8")
@@ -99,8 +98,8 @@ def made(folder: Path, rows: int = 5_000) -> Path:
     return target
 
 
-def measured(path: Path, arguments: argparse.Namespace) -> list[tuple[str, Run]]:
-    """The best run of each section."""
+def measured(path: Path, repeat: int, asked: list[str] | None = None) -> str:
+    """The best run of each section, as a table."""
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as running:
@@ -108,17 +107,26 @@ def measured(path: Path, arguments: argparse.Namespace) -> list[tuple[str, Run]]
         browser = running.chromium.launch(executable_path=found, args=["--no-sandbox"])
         page = browser.new_page(viewport={"width": 1280, "height": 900})
         page.goto(path.resolve().as_uri())
-        sections = {
-            section: page.locator(f"#{section} h2").inner_text()
-            for section in page.eval_on_selector_all("main > section[id]:not([hidden])", "(all) => all.map((one) => one.id)")
-            if not arguments.section or section in arguments.section
-        }
-        results = [
-            (title, min((one_run(page, section) for _ in range(arguments.repeat)), key=lambda run: max(run.answers)))
-            for section, title in sections.items()
+        rows = [
+            best_of([one_run(page, section) for _ in range(repeat)]).cells(page.locator(f"#{section} h2").inner_text())
+            for section in asked or sections(page)
         ]
+        said = f"{path.stat().st_size / 1e6:.1f} MB, Chromium {browser.version}, {os.cpu_count()} processors"
         browser.close()
-    return results
+    return f"{said}\n\n{table(HEADER, rows)}"
+
+
+def sections(page: Any) -> list[str]:
+    """Ids of the sections that are there."""
+    found: list[str] = page.eval_on_selector_all(
+        "main > section[id]:not([hidden])", "(all) => all.map((one) => one.id)"
+    )
+    return found
+
+
+def best_of(runs: list[Run]) -> Run:
+    """The run whose slowest answer is the fastest."""
+    return min(runs, key=lambda run: max(run.answers))
 
 
 def one_run(page: Any, section: str) -> Run:
