@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from forking import ready_command
 from hypothesis import settings
 
 os.environ.setdefault("KERAS_BACKEND", "numpy")  # which reference tests compare with
@@ -23,3 +25,10 @@ def shared() -> Path:
     if not SHARED.is_dir():
         pytest.skip(f"needs the real data in {SHARED}")
     return SHARED
+
+
+@pytest.fixture(scope="session")
+def ready(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A folder for ``PATH`` with a command ``labelmetrics`` that starts at once, for examples that call many."""
+    with ready_command(tmp_path_factory.mktemp("ready") / "bin") as folder:
+        yield folder

@@ -87,9 +87,9 @@ def here(demo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-def shell(command: str, folder: Path) -> subprocess.CompletedProcess[str]:
-    scripts = str(Path(sys.executable).parent)
-    environment = {**os.environ, "PATH": os.pathsep.join([scripts, os.environ["PATH"]]), "PYTHONWARNINGS": "ignore"}
+def shell(command: str, folder: Path, scripts: Path = Path(sys.executable).parent) -> subprocess.CompletedProcess[str]:
+    path = os.pathsep.join([str(scripts), os.environ["PATH"]])
+    environment = {**os.environ, "PATH": path, "PYTHONWARNINGS": "ignore"}
     return subprocess.run(
         ["bash", "-c", command],
         cwd=folder,
@@ -112,7 +112,7 @@ def _stripped(text: str) -> str:
     return "".join(f"{line.rstrip()}\n" for line in text.strip("\n").splitlines())
 
 
-def run_console(block: Block, folder: Path) -> None:
+def run_console(block: Block, folder: Path, scripts: Path) -> None:
     """Commands after ``$``; what follows one is its output, and ``[exit code N]`` its code unless that is 0."""
     for part in re.split(r"^\$ ", block.text, flags=re.MULTILINE)[1:]:
         lines = part.splitlines()
@@ -122,7 +122,7 @@ def run_console(block: Block, folder: Path) -> None:
             continue
         code = re.search(r"^\[exit code (\d+)\]$", wanted, re.MULTILINE)
         wanted = re.sub(r"^\[exit code \d+\]$", "", wanted, flags=re.MULTILINE)
-        done = shell(command, folder)
+        done = shell(command, folder, scripts)
         assert done.returncode == (int(code[1]) if code else 0), f"{command}\n{done.stdout}"
         if wanted.strip():
             assert agree(wanted, done.stdout), f"{command}\n--- shown\n{wanted}\n--- printed\n{done.stdout}"
@@ -145,7 +145,7 @@ def run_python(block: Block, names: dict[str, Any], page: str) -> str:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_examples_of_pages(
-    page: Path, here: Path, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+    page: Path, here: Path, ready: Path, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if f"$ {SERVE}\n" in page.read_text("utf-8"):
         monkeypatch.setenv("LABELMETRICS_HOME", str(request.getfixturevalue("server").home))
@@ -153,7 +153,7 @@ def test_examples_of_pages(
     printed = None
     for block in blocks(page):
         if block.language == "console":
-            run_console(block, here)
+            run_console(block, here, ready)
         elif block.language in ("python", "pycon"):
             printed = run_python(block, names, page.name)
             continue

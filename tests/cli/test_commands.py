@@ -149,15 +149,16 @@ def test_choices_are_those_of_the_calls() -> None:
     assert set(by.type.choices) == set(get_args(rollup.By))
 
 
-def test_examples_are_true(tmp_path: Path) -> None:
-    """All of them, in the order of the commands, where ``labelmetrics`` is the command of this package."""
-    script = f'set -euo pipefail\nlabelmetrics() {{ {shlex.quote(sys.executable)} -m labelmetrics "$@"; }}\n'
+def test_examples_are_true(tmp_path: Path, ready: Path) -> None:
+    """All of them, in the order of the commands."""
+    script = "set -euo pipefail\n"
     for command in commands().values():
         script += command.examples.replace("| head", "| cat") + "\n"
     script = script.replace(" --rows 1000", " --rows 40").replace("sample demo\n", "sample demo --rows 40\n")
     # What the later examples need of the earlier ones.
     with serving(tmp_path / "home"):
-        env = {**os.environ, "LABELMETRICS_HOME": str(tmp_path / "home")}
+        path = os.pathsep.join([str(ready), os.environ["PATH"]])
+        env = {**os.environ, "LABELMETRICS_HOME": str(tmp_path / "home"), "PATH": path}
         done = subprocess.run(
             ["bash", "-c", script], cwd=tmp_path, capture_output=True, text=True, check=False, env=env
         )
