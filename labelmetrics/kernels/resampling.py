@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
-from threadpoolctl import threadpool_limits
+from threadpoolctl import ThreadpoolController
 
 from labelmetrics.kernels.batch import Bools, Floats, Ints
 
@@ -105,9 +106,15 @@ def resampled_sums(columns: Floats, *, resamples: int, seed: int) -> Floats:
         part[:] = (weights(n, stream).astype(values.dtype, copy=False) @ values)[: len(part)]
 
     # Chunks share the processors better than the threads of one multiplication do: those wait for each other.
-    with threadpool_limits(1, "blas"), ThreadPoolExecutor(THREADS) as threads:
+    with _blas().limit(limits=1), ThreadPoolExecutor(THREADS) as threads:
         deque(threads.map(fill, range(0, resamples, CHUNK), streams(resamples, seed)), maxlen=0)
     return sums
+
+
+@cache
+def _blas() -> ThreadpoolController:
+    """The library that multiplies, looked for once: that takes longer than the resamples of few rows."""
+    return ThreadpoolController().select(user_api="blas")
 
 
 def percentile_interval(values: Floats, level: float) -> tuple[float, float]:
