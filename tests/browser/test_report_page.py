@@ -80,6 +80,26 @@ def test_the_slider_shows_what_the_evaluation_says(look: Look, path: Path, run: 
             assert f"{whole.tp} right and {whole.fp} wrong" in told
 
 
+SHOWN = """() => ["change", "features", "worst", "suspects"].map((id) => [
+    document.getElementById(id).innerText,
+    [...document.querySelectorAll(`#${id} path.shape:not([hidden])`)].map((path) => path.outerHTML),
+])"""
+
+
+def test_earlier_moves_leave_no_trace(look: Look, path: Path) -> None:
+    with look(path) as opened:
+        first = [opened.page.evaluate(SHOWN)]
+        for level in range(1, opened.page.evaluate("levels.length")):
+            opened.move(level)
+            first.append(opened.page.evaluate(SHOWN))
+        assert len({str(one) for one in first}) > 2
+    for level in (0, len(KEYS), len(first) - 1):
+        with look(path) as opened:
+            opened.move(len(first) - 1 - level)
+            opened.move(level)
+            assert opened.page.evaluate(SHOWN) == first[level]
+
+
 def test_a_feature_is_shown_alone(look: Look, path: Path, run: lm.Evaluation) -> None:
     row = max(run.summary().features, key=lambda one: one.fp)
     with look(path) as opened:

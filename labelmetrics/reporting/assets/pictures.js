@@ -56,7 +56,7 @@ function following(one, objects, { pointed = null, ...more } = {}) {
       const kind = isAskedFor(object) ? kindOf(object) : null;
       if (kind === kinds[index]) return;
       kinds[index] = kind;
-      paths[index].setAttribute("class", `shape ${kind}${object.object === pointed ? " pointed" : ""}`);
+      if (kind) paths[index].setAttribute("class", `shape ${kind}${object.object === pointed ? " pointed" : ""}`);
       for (const path of image ? [paths[index], paths[index].previousSibling] : [paths[index]]) path.toggleAttribute("hidden", kind === null);
     });
     node.hidden = !image && kinds.every((kind) => kind === null);
