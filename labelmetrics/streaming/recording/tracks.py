@@ -86,9 +86,10 @@ class Track:
         """What the epoch has come to, of all processes where there are several."""
         _be_alone(self._epoch, False)
         try:
-            return _results(self._epoch)
+            found = _results(self._epoch)
         finally:
             _be_alone(self._epoch)
+        return found | found.pop("", {})  # numbers that were given by name
 
     def reset(self) -> None:
         """Begin a new epoch."""
