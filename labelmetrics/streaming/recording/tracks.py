@@ -89,7 +89,8 @@ class Track:
             found = _results(self._epoch)
         finally:
             _be_alone(self._epoch)
-        return found | found.pop("", {})  # numbers that were given by name
+        given: dict[str, Any] = found.pop("", {})  # numbers by name
+        return found | given
 
     def reset(self) -> None:
         """Begin a new epoch."""
