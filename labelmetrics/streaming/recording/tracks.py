@@ -13,7 +13,14 @@ from labelmetrics.streaming.metric import Metric
 from labelmetrics.streaming.recording.balance import ClassCounts, add_counts, class_counts
 from labelmetrics.streaming.recording.entries import Numeric, numbers_of
 from labelmetrics.streaming.recording.history import MetricFacts
-from labelmetrics.streaming.recording.learner_metrics import Adaptor, GivenValues, Step
+from labelmetrics.streaming.recording.learner_metrics import (
+    Adaptor,
+    GivenValues,
+    LearnerMetric,
+    LearningRate,
+    Loss,
+    Step,
+)
 
 __all__ = ["Track", "tracks_of"]
 
@@ -162,7 +169,6 @@ def tracks_of(metrics: Any) -> list[Track]:
         raise SettingError(f"metrics are given as a list or a dict, got {metrics!r}")
     found: list[tuple[Metric | MetricCollection, Adapt]] = []
     plain: list[Any] = []
-    has_values = False
     for one in metrics:
         is_name = isinstance(one, type) or (isinstance(one, str) and one.lower() not in BY_SHAPE)
         if is_name and hasattr(get(one), "adapt"):  # others keep the name that they were given by
@@ -172,7 +178,6 @@ def tracks_of(metrics: Any) -> list[Track]:
         elif isinstance(one, MetricCollection):
             found.append((one, _labels))
         elif isinstance(one, Metric) and hasattr(one, "adapt"):
-            has_values = has_values or isinstance(one, GivenValues)
             found.append((one, one.adapt))
         else:
             plain.append(one)
@@ -180,9 +185,8 @@ def tracks_of(metrics: Any) -> list[Track]:
         found.insert(0, (MetricCollection(plain), _labels))
     if not found:
         raise SettingError("a recorder needs at least one metric")
-    if not has_values:
-        values = GivenValues()
-        found.append((values, values.adapt))
+    if not any(isinstance(metric, GivenValues) for metric, _ in found):
+        found += _told_unasked([metric for metric, _ in found])
     tracks = [Track(*one) for one in found]
     seen: set[str] = set()
     for name in (name for track in tracks for name in track.names()):
@@ -190,3 +194,11 @@ def tracks_of(metrics: Any) -> list[Track]:
             raise SettingError(f"there are two metrics {name!r}; give one of them another name")
         seen.add(name)
     return tracks
+
+
+def _told_unasked(metrics: list[Metric | MetricCollection]) -> list[tuple[Metric, Adapt]]:
+    """What a training may tell although no metric asks for it: its loss, its learning rate, numbers by name."""
+    kinds = {type(metric) for metric in metrics}
+    names = {name for metric in metrics for name, _ in _named(metric)}
+    told: list[LearnerMetric | GivenValues] = [Loss(), LearningRate(), GivenValues()]
+    return [(one, one.adapt) for one in told if type(one) not in kinds and one.name not in names]

@@ -157,6 +157,17 @@ def test_loss_learning_rate_and_numbers() -> None:
     assert training.history.best_epoch("norm", higher_is_better=False) == 1
 
 
+def test_what_is_given_is_recorded_unasked() -> None:
+    with recorder(["accuracy"]) as training:
+        training.update("train", [0, 1], [0.2, 0.9], loss=0.5, learning_rate=0.1, values={"norm": 2})
+    assert training.history.to_dict() == {"accuracy": [1.0], "loss": [0.5], "learning_rate": [0.1], "norm": [2.0]}
+    assert training.history.results(1, "train") == {"accuracy": 1.0, "loss": 0.5, "learning_rate": 0.1, "norm": 2.0}
+    assert training.history.higher_is_better("loss") is False
+    with recorder([streaming.Loss("mine")]) as training:
+        training.update("train", loss=0.5)
+    assert training.history.names() == ["mine"]
+
+
 def test_metadata_reach_metrics() -> None:
     class Place(streaming.LearnerMetric):
         unit = "of epoch"
