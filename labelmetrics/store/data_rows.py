@@ -704,7 +704,7 @@ def _in_batches(connection: Connection, query: Select[Any], column: Any, values:
     # Given as one JSON text: a parameter for each value takes several times as long as finding its row.
     for some in _batches(list(dict.fromkeys(values))):
         listed = func.json_each(json.dumps(some)).table_valued("value")
-        yield from connection.execute(query.where(column.in_(select(listed.c.value))))
+        yield from connection.execute(query.where(column.in_(select(listed.c.value)))).all()
 
 
 def _behind(query: Select[Any], after: str | None) -> Select[Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from hashlib import blake2b
 from typing import Any, BinaryIO, NamedTuple
@@ -340,7 +340,7 @@ class _Taking:
     def statuses(self) -> tuple[bytes, bytes]:
         """What became of each line, and of those that failed: lines of ASCII JSON."""
         keys, faults = self.said.keys, self.said.faults
-        rows = {key: f', "dataRow": {self._names(key)}, "status": ' for key in set(keys)}
+        rows = self._named_rows()
         lines = [
             f'{{"uuid": {uuid}{rows[key]}{_DONE}' for uuid, key in zip(_quoted(self.said.uuids), keys, strict=True)
         ]
@@ -349,22 +349,27 @@ class _Taking:
             lines[place] = f'{lines[place].removesuffix(_DONE)}"FAILURE", "errors": {errors}}}\n'
         return "".join(lines).encode(), "".join(lines[place] for place in sorted(faults)).encode()
 
-    def _names(self, key: tuple[str, str] | None) -> str:
-        """What a status says of a data row."""
-        row = None if key is None else self.rows.get(key)
-        return json.dumps(None if key is None else ({} if row is None else {"id": row.id}) | dict([key]))
+    def _named_rows(self) -> dict[tuple[str, str] | None, str]:
+        """What statuses say of data rows, by their keys."""
+        keys = [*dict.fromkeys(key for key in self.said.keys if key is not None)]
+        told: dict[tuple[str, str] | None, str] = {None: ', "dataRow": null, "status": '}
+        for key, value in zip(keys, _quoted([value for _, value in keys]), strict=True):
+            row = self.rows.get(key)
+            before = "" if row is None or key[0] == "id" else f'"id": "{row.id}", '
+            told[key] = f', "dataRow": {{{before}"{key[0]}": {value}}}, "status": '
+        return told
 
 
 _DONE = '"SUCCESS", "errors": []}\n'
-_PLAIN = re.compile(r"[0-9a-zA-Z-]*")
+_PLAIN = re.compile(r"[ !#-\[\]-~]*")
 
 
-def _quoted(uuids: list[str | None]) -> list[str]:
-    """Uuids as ASCII JSON."""
-    # Nearly all are what they should be, which takes one look at all of them.
-    if _PLAIN.fullmatch("".join(filter(None, uuids))):
-        return ["null" if uuid is None else f'"{uuid}"' for uuid in uuids]
-    return [json.dumps(uuid) for uuid in uuids]
+def _quoted(texts: Sequence[str | None]) -> list[str]:
+    """Texts as ASCII JSON."""
+    # Nearly all are plain, which takes one look at all of them.
+    if _PLAIN.fullmatch("".join(filter(None, texts))):
+        return ["null" if text is None else f'"{text}"' for text in texts]
+    return [json.dumps(text) for text in texts]
 
 
 def _error(fault: Fault) -> dict[str, Any]:

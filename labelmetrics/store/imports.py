@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -237,7 +236,7 @@ def statuses(connection: Connection, import_: Import, *, only_failures: bool = F
     )
     for row in connection.execution_options(stream_results=True).execute(query):
         if row[1] is not None:
-            yield zlib.decompress(row[1])
+            yield _unpacked(row[1])
 
 
 def add_part(
@@ -271,8 +270,8 @@ def add_part(
                 {
                     "import": import_.number,
                     "first_line": import_.lines,
-                    "statuses": zlib.compress(statuses, 1),
-                    "failures": zlib.compress(failures, 1) if failures else None,
+                    "statuses": _packed(statuses),
+                    "failures": _packed(failures) if failures else None,
                 }
             )
         )
@@ -282,6 +281,21 @@ def add_part(
         .where(columns.number == import_.number)
         .values(bytes_done=bytes_done, lines=import_.lines + lines, failures=import_.failures + failed)
     )
+
+
+def _packed(lines: bytes) -> bytes:
+    import pyarrow as pa
+
+    packed: bytes = pa.Codec("zstd", 1).compress(lines, asbytes=True)  # a quarter of the time of zlib, and smaller
+    return packed
+
+
+def _unpacked(content: bytes) -> bytes:
+    import pyarrow as pa
+
+    with pa.CompressedInputStream(pa.BufferReader(content), "zstd") as stream:
+        lines: bytes = stream.read()
+    return lines
 
 
 def finish(connection: Connection, import_: Import) -> None:

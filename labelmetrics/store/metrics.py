@@ -8,11 +8,25 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import cache
+from itertools import repeat
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Connection, LargeBinary, bindparam, cast, func, insert, literal_column, select
+from sqlalchemy import (
+    Connection,
+    CursorResult,
+    Dialect,
+    LargeBinary,
+    Text,
+    bindparam,
+    cast,
+    func,
+    insert,
+    literal_column,
+    select,
+)
 from sqlalchemy.dialects import sqlite
 
 from labelmetrics.errors import Fault
@@ -35,8 +49,7 @@ AT_ONCE = 200_000
 """Numbers of data rows whose values are joined at once: a text of the database holds a billion bytes."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MetricKey:
+class MetricKey(NamedTuple):
     """What some metrics of a run are about: all of their metric key but the data row."""
 
     number: int
@@ -73,7 +86,7 @@ def metric_keys(connection: Connection, run: int) -> list[MetricKey]:
     columns = schema.metric_key.c
     query = select(columns.number, columns.name, columns.feature, columns.subclass, columns.aggregation)
     rows = connection.execute(query.where(columns.run == run).order_by(columns.number))
-    return [MetricKey(**row._mapping) for row in rows]
+    return [MetricKey(*row) for row in rows]
 
 
 def count_metrics(connection: Connection, run: int) -> int:
@@ -127,9 +140,18 @@ def upsert_metrics(
     same[1:] = (key[order][1:] == key[order][:-1]) & (rows[order][1:] == rows[order][:-1])
     twice = order[same].tolist()
     order = order[~same]
-    form_of = numbers[packed.form].tolist() if len(values) else []
-    key_of, row_of = key.tolist(), rows.tolist()
-    written = [(key_of[n], row_of[n], form_of[n], packed.content[n], uuids[n], import_) for n in order.tolist()]
+    places = order.tolist()
+    written = [
+        *zip(
+            key[order].tolist(),
+            rows[order].tolist(),
+            numbers[packed.form[order]].tolist() if places else [],
+            map(packed.content.__getitem__, places),
+            map(uuids.__getitem__, places),
+            repeat(import_),
+            strict=False,
+        )
+    ]
     _note_forms(connection, written)
     twice += [int(order[place]) for place in _write(connection, written)]
     return refused | {index: _twice(values, index) for index in twice}
@@ -172,10 +194,21 @@ def _upsert(connection: Connection, rows: list[tuple[Any, ...]]) -> int:
     """Write rows, given in the order of the columns, and say how many were written."""
     if not rows:
         return 0
-    # Compiled here once: for each row, the general way takes longer than the database itself.
-    compiled = _UPSERT.compile(dialect=connection.dialect, column_keys=list(_COLUMNS))
-    assert list(compiled.positiontup or ()) == list(_COLUMNS)
-    return connection.exec_driver_sql(str(compiled), rows).rowcount
+    return _executed(connection, _UPSERT, _COLUMNS, rows).rowcount
+
+
+def _executed(
+    connection: Connection, statement: sqlite.Insert, columns: tuple[str, ...], rows: list[tuple[Any, ...]]
+) -> CursorResult[Any]:
+    """Execute an insert for each of some rows: the general way takes longer than the database itself."""
+    return connection.exec_driver_sql(_text(statement, columns, connection.dialect), rows)
+
+
+@cache
+def _text(statement: sqlite.Insert, columns: tuple[str, ...], dialect: Dialect) -> str:
+    compiled = statement.compile(dialect=dialect, column_keys=list(columns))
+    assert tuple(compiled.positiontup or ()) == columns
+    return str(compiled)
 
 
 def _keys(connection: Connection, run: int, values: MetricValues, refused: dict[int, Fault]) -> Ints:
@@ -237,6 +270,7 @@ _UPSERT = _INSERT.on_conflict_do_update(
     # Within one import a metric key may occur once.
     where=schema.metric.c["import"] != _INSERT.excluded["import"],
 )
+_NOTE_FORM = sqlite.insert(schema.metric_key_form).on_conflict_do_nothing()
 
 
 def forms_of_keys(connection: Connection, keys: Sequence[MetricKey]) -> dict[int, list[Form]]:
@@ -256,9 +290,9 @@ def forms_of_keys(connection: Connection, keys: Sequence[MetricKey]) -> dict[int
 
 def _note_forms(connection: Connection, rows: list[tuple[Any, ...]]) -> None:
     """Note the forms of the keys of rows that are to be written."""
-    pairs = [{"metric_key": key, "form": form} for key, form in sorted({(row[0], row[2]) for row in rows})]
+    pairs = sorted({(row[0], row[2]) for row in rows})
     if pairs:
-        connection.execute(sqlite.insert(schema.metric_key_form).on_conflict_do_nothing(), pairs)
+        _executed(connection, _NOTE_FORM, ("metric_key", "form"), pairs)
 
 
 def metric_blocks(connection: Connection, keys: Sequence[MetricKey]) -> Iterator[MetricBlock]:
@@ -298,7 +332,7 @@ def _joined(where: Any) -> Any:
     """Numbers of data rows and values of some metrics, each as one text; both go through them in the same order."""
     columns = schema.metric.c
     # Bound as parameters, the separators would be looked at anew for each metric, which takes longer than all else.
-    comma, nothing = literal_column("','"), literal_column("''")
+    comma, nothing = literal_column("','", Text), literal_column("''", Text)
     return select(
         func.group_concat(columns.data_row, comma),
         cast(func.group_concat(columns.value, nothing), LargeBinary),

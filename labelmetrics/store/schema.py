@@ -182,7 +182,7 @@ import_part = Table(
     Column("statuses", LargeBinary, nullable=False),
     Column("failures", LargeBinary),
 )
-"""Statuses of some lines: NDJSON, packed; those of failures once more, where there are any."""
+"""Statuses of some lines: NDJSON in Zstandard; those of failures once more, where there are any."""
 
 metric_key = Table(
     "metric_key",
