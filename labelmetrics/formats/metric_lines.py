@@ -227,16 +227,15 @@ class MetricValues:
 
 
 class About(NamedTuple):
-    """What a line of a metric names: its uuid, and the kind and value of its data row."""
+    """What a line of a metric names: its uuid, and its data row."""
 
     uuid: str | None
-    kind: str
-    value: str
+    row: DataRowKey
 
 
 # The beginning of a line as most writers make it: nothing in it is escaped. What follows is told apart by its value.
 _BEGINNING = re.compile(
-    rb'\{(?:"uuid": ?"([^"\\\x00-\x1f]*)", ?)?"dataRow": ?\{"(id|globalKey)": ?"([^"\\\x00-\x1f]+)"\}, ?'
+    rb'\{(?:"uuid": ?"([^"\\\x00-\x1f]*+)", ?)?+"dataRow": ?\{("(id|globalKey)": ?"([^"\\\x00-\x1f]++)")\}, ?'
 )
 _VALUE = b'"metricValue":'
 _ENDS = {ord("{"): b"}", ord("["): b"]"}
@@ -276,6 +275,8 @@ class MetricReader:
         self._sorts: dict[tuple[tuple[float, ...] | None, bool], int] = {}
         self._written: dict[tuple[tuple[str, ...] | None, bool], tuple[int, list[int] | None]] = {}
         self._numbers: dict[bytes, _Value] = {}
+        # Lines of one data row mostly follow each other: how the last one is written, and which it is.
+        self._last_row = b"", DataRowKey("", "")
         self.restart()
 
     def restart(self) -> None:
@@ -336,16 +337,18 @@ class MetricReader:
             return None
         value = text[start:end]
         around = text[middle:name], text[end:]
-        uuid, kind, key = beginning.groups()
+        uuid, row = beginning.group(1, 2)
         try:
-            about = About(None if uuid is None else uuid.decode(), kind.decode(), key.decode())
+            if row != self._last_row[0]:
+                self._last_row = row, DataRowKey(beginning[3].decode(), beginning[4].decode())
+            about = About(None if uuid is None else uuid.decode(), self._last_row[1])
         except UnicodeDecodeError:
             return None
         known = self._numbers.get(value) or self._parsed(value)
         shape = None if known is None else self._around.get((*around, known.sort))
         if known is None or shape is None:
             return about if self._learn(text, file, number, around, value) else None
-        self._row.append(self._code((about.kind, about.value)))
+        self._row.append(self._code(about.row))
         self._shape.append(shape)
         if known.is_matrix:
             self._offset.append(len(self._counts) // 4)

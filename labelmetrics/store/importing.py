@@ -218,7 +218,7 @@ class _Reading:
                 about = self.reader.add_text(text, None, number)
                 if about is not None:
                     self.metric_lines.append(place)
-                    return about.uuid, (about.kind, about.value)
+                    return about
             (line,) = lines_of(text)
             if self.import_.kind == "predictions" and is_metric(line):
                 self.reader.add(line, None, number)

@@ -121,10 +121,10 @@ def test_what_is_remembered_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_after_a_restart_lines_are_new_and_what_was_learnt_stays() -> None:
     text = b'{"uuid":"u","dataRow":{"id":"a"},"metricName":"m","metricValue":1,"aggregation":"SUM"}'
     reader = MetricReader()
-    assert reader.add_text(text, "f", 1) == ("u", "id", "a")
+    assert reader.add_text(text, "f", 1) == ("u", ("id", "a"))
     reader.restart()
     assert len(reader) == 0
-    assert reader.add_text(text.replace(b'"a"', b'"b"'), None, 5) == ("u", "id", "b")
+    assert reader.add_text(text.replace(b'"a"', b'"b"'), None, 5) == ("u", ("id", "b"))
     values = reader.values()
     assert [str(row) for row in values.rows] == ["id:b"]
     assert values.place(0) == {"file": None, "line": 5, "data_row": "id:b", "metric_key": "m"}
