@@ -49,8 +49,8 @@ class Recorder:
     ----------
     metrics : sequence or mapping
         Metrics, their names, functions, collections and adaptors; a dict of such lists by split where the splits have
-        unlike ones; otherwise what :class:`MetricCollection` takes. Each split has copies of its own. A loss, a learning
-        rate and numbers that are given to :meth:`update` are recorded without a metric that asks for them.
+        unlike ones; otherwise what :class:`MetricCollection` takes. Each split has copies of its own. A loss, a
+        learning rate and numbers that are given to :meth:`update` are recorded without a metric that asks for them.
     directory : str or path, optional
         Where log files go: ``SPLIT/epoch-N/NAME.log`` with a line ``value,running_value,count`` for each step, and
         ``epochs.ndjson``. What is in it is kept when the process is killed; :func:`read_history` reads it.

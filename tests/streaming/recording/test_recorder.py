@@ -85,7 +85,7 @@ def test_metrics_may_differ_by_split() -> None:
         training.update("valid", [0, 1], [0.2, 0.9], loss=0.5)
         with pytest.raises(SettingError, match="metrics for train, valid, none for test"):
             training.update("test", [0, 1], [0.2, 0.9])
-    assert training.history.to_dict() == {"loss": [0.5], "val_auc": [1.0]}
+    assert training.history.to_dict() == {"loss": [0.5], "val_auc": [1.0], "val_loss": [0.5]}
 
 
 def test_weights_count() -> None:
