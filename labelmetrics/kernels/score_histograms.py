@@ -43,8 +43,11 @@ def even_histogram(scores: NDArray[Any], positive: Bools, n: int, weight: NDArra
     as_type = scores.dtype.type
     code = np.multiply(scores, as_type(n - 1))
     np.ceil(code, out=code)
-    code += positive * as_type(n + 1)  # as floats, which are half as long as the integers that bincount wants
-    return np.bincount(code.astype(np.intp), weight, minlength=2 * n + 2).reshape(2, n + 1)
+    # As floats, which are half as long as the integers that bincount wants; the fast way to those is by int32.
+    label = positive.astype(scores.dtype)
+    label *= as_type(n + 1)
+    code += label
+    return np.bincount(code.astype(np.int32), weight, minlength=2 * n + 2).reshape(2, n + 1)
 
 
 def buckets(scores: NDArray[Any], thresholds: Floats) -> Ints:

@@ -74,7 +74,11 @@ def as_binary(labels: Array, scores: Array | None = None) -> Bools:
     if labels.dtype.kind == "b":
         return labels
     ones: Bools = labels == 1
-    if np.count_nonzero(ones) == np.count_nonzero(labels != 0):
+    n = np.count_nonzero(ones)
+    # Integers are counted faster than floats. The bits of -0.0 are not 0, so that it takes the second look.
+    if (labels.itemsize <= 8 and n == np.count_nonzero(labels.view(f"i{labels.itemsize}"))) or n == np.count_nonzero(
+        labels
+    ):
         return ones
     check_no_nan(labels, "y_true")
     wrong = labels[(labels != 0) & ~ones].flat[0]
