@@ -195,7 +195,8 @@ def run(name: str, *, rows: int | None = None, repeat: int = 5) -> Report:
     fewer = max(1, batches // SLOW)
     keras_time, theirs = best(lambda: _take_all(keras_metrics, fewer, labels, guess), min(repeat, 3))
     if fewer < batches:
-        theirs = [value * batches / fewer if value > 1 else value for value in theirs]  # counts
+        is_count = [type(metric).__name__.startswith(("True", "False")) for metric in keras_metrics]
+        theirs = [value * batches / fewer if one else value for value, one in zip(theirs, is_count, strict=True)]
     if not np.allclose(values, theirs, rtol=work.near, atol=work.near):
         raise Disagreement(f"{values} here and {theirs} in Keras")
     agreed = ", ".join(f"{value:,.4g}" for value in values)

@@ -125,9 +125,16 @@ class Recorder(Callback):  # type: ignore[misc]  # Keras has no types
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Compute the metrics on validation data, record them, and write them into the logs."""
         logs = {} if logs is None else logs
+        has_data = False
         for x, y, *weights in self._batches():
+            has_data = True
             predicted = self.model.predict_on_batch(x)
             self._recorder.update("valid", y, predicted, *weights)
+        if self._of_labels and not has_data:
+            raise InputError(
+                f"validation_data gave no batch in epoch {epoch + 1}: it must be something that can be gone through "
+                "again in each epoch, not a generator"
+            )
         own = self._recorder.result("valid")
         theirs = {name.removeprefix(VALID): value for name, value in logs.items() if name.startswith(VALID)}
         self._update("valid", {name: value for name, value in theirs.items() if name not in own})
@@ -139,7 +146,8 @@ class Recorder(Callback):  # type: ignore[misc]  # Keras has no types
         self._recorder.close()
 
     def _update(self, split: Any, logs: Mapping[str, Any]) -> None:
-        values = {name: float(value) for name, value in logs.items() if np.ndim(value) == 0}
+        taken = {metric.name for metric in self._of_training}
+        values = {name: float(value) for name, value in logs.items() if np.ndim(value) == 0 and name not in taken}
         if values:
             for name in values.keys() - self.history.facts.keys():
                 self.history.facts[name] = MetricFacts(higher_is_better=_higher_is_better(name))

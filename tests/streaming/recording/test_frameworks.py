@@ -73,10 +73,10 @@ def test_torch_takes_pairs_and_triples() -> None:
 DISTRIBUTED = """if True:
     import sys, json, torch
     from labelmetrics import streaming
-    rank, port, directory = int(sys.argv[1]), sys.argv[2], sys.argv[3]
+    rank, port, directory, epochs = int(sys.argv[1]), sys.argv[2], sys.argv[3], int(sys.argv[4])
     torch.distributed.init_process_group("gloo", f"tcp://127.0.0.1:{port}", rank=rank, world_size=2)
     metrics = ["accuracy", streaming.Loss()]
-    with streaming.torch.Recorder(metrics, directory=directory, epochs=2, show="lines") as recorder:
+    with streaming.torch.Recorder(metrics, directory=directory, epochs=epochs, resume=True, show="lines") as recorder:
         for epoch in recorder.each_epoch():
             for step in range(2 + rank):  # unlike numbers of steps do not wait for each other
                 recorder.update("train", torch.tensor([1, 1]), torch.tensor([.9, .1 + .8 * rank]), loss=1. + rank)
@@ -85,28 +85,35 @@ DISTRIBUTED = """if True:
 """
 
 
-def test_torch_in_two_processes(tmp_path: Path) -> None:
-    pytest.importorskip("torch")
+def in_two_processes(directory: Path, epochs: int) -> list[list[str]]:
+    """Lines that two processes print which train together."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    processes = [
-        subprocess.Popen(
-            [sys.executable, "-c", DISTRIBUTED, str(rank), str(port), str(tmp_path / "run")],
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        for rank in (0, 1)
-    ]
-    out = [process.communicate(timeout=120)[0].splitlines() for process in processes]
+    command = [sys.executable, "-c", DISTRIBUTED]
+    more = [str(port), str(directory), str(epochs)]
+    processes = [subprocess.Popen([*command, str(rank), *more], stdout=subprocess.PIPE, text=True) for rank in range(2)]
+    found = [process.communicate(timeout=120)[0].splitlines() for process in processes]
     assert [process.returncode for process in processes] == [0, 0]
+    return found
+
+
+def test_torch_in_two_processes(tmp_path: Path) -> None:
+    pytest.importorskip("torch")
+    first, second = in_two_processes(tmp_path / "run", 2)
+    told = json.loads(first[-1])
+    assert told == json.loads(second[-1])
     wanted = {"accuracy": [0.8, 0.8], "loss": [1.6, 1.6]}  # 4 rows of one process, 6 of the other
-    told = json.loads(out[0][-1])
-    assert told == json.loads(out[1][-1])
     assert {name: pytest.approx(values) for name, values in told.items()} == wanted
-    assert out[0][0].startswith("epoch 1 of 2 | train accuracy 0.8 loss 1.6")
-    assert len(out[1]) == 1  # process 0 alone shows, and writes
+    assert first[0].startswith("epoch 1 of 2 | train accuracy 0.8 loss 1.6")
+    assert len(second) == 1  # process 0 alone shows, and writes
     assert streaming.read_history(tmp_path / "run").to_dict() == told
+    # All of them go on in the epoch in which process 0 does.
+    first, second = in_two_processes(tmp_path / "run", 3)
+    assert first[0].startswith("epoch 3 of 3 | train accuracy 0.8 loss 1.6")
+    assert len(json.loads(first[-1])["loss"]) == 3
+    assert json.loads(first[-1]) == json.loads(second[-1])
+    assert streaming.read_history(tmp_path / "run").finished == [1, 2, 3]
 
 
 # ----------------------------------------------------------------------------------------------------------- Keras
@@ -140,12 +147,17 @@ KERAS = """if True:
     alone = streaming.keras.Recorder()
     model.fit(x, y, epochs=1, verbose=0, callbacks=[alone])
     try:
+        once = streaming.keras.Recorder(["accuracy"], validation_data=iter(loader))
+        model.fit(x, y, epochs=2, verbose=0, callbacks=[once])
+    except streaming.keras.InputError as error:
+        exhausted = str(error)
+    try:
         model.compile("sgd", "sparse_categorical_crossentropy", metrics=[streaming.SparseCategoricalAccuracy()])
         model.fit(x, y, epochs=1, verbose=0)
     except Exception as error:
         refused = f"{type(error).__name__}: {error}"
     print(json.dumps({
-        "history": history.history, "seen": seen, "wanted": wanted, "refused": refused,
+        "history": history.history, "seen": seen, "wanted": wanted, "refused": refused, "exhausted": exhausted,
         "recorded": recorder.history.to_dict(), "finished": recorder.history.finished,
         "other": other.history.to_dict(), "alone": sorted(alone.history.to_dict()),
     }))
@@ -176,6 +188,7 @@ def test_keras_trains(tmp_path: Path) -> None:
     assert sorted(found["other"]) == ["accuracy", "loss", "val_accuracy"]
     assert found["alone"] == ["accuracy", "loss"]
     assert "streaming.keras.Recorder" in found["refused"]
+    assert found["exhausted"].startswith("validation_data gave no batch in epoch 2")
 
 
 def test_keras_does_not_hand_on_predictions() -> None:
