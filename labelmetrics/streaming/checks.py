@@ -18,6 +18,7 @@ BITS_OF_ONE = {
     np.dtype(floats): np.ones((), floats).view(unsigned)[()]
     for floats, unsigned in ((np.float32, np.uint32), (np.float64, np.uint64))
 }
+INTEGERS = {bits.itemsize: bits for bits in map(np.dtype, (np.int8, np.int16, np.int32, np.int64))}
 SWAPPED = "; y_pred holds nothing but 0 and 1: are y_true and y_pred swapped?"
 
 
@@ -74,11 +75,9 @@ def as_binary(labels: Array, scores: Array | None = None) -> Bools:
     if labels.dtype.kind == "b":
         return labels
     ones: Bools = labels == 1
-    n = np.count_nonzero(ones)
+    n, bits = np.count_nonzero(ones), INTEGERS.get(labels.itemsize)
     # Integers are counted faster than floats. The bits of -0.0 are not 0, so that it takes the second look.
-    if (labels.itemsize <= 8 and n == np.count_nonzero(labels.view(f"i{labels.itemsize}"))) or n == np.count_nonzero(
-        labels
-    ):
+    if (bits is not None and n == np.count_nonzero(labels.view(bits))) or n == np.count_nonzero(labels):
         return ones
     check_no_nan(labels, "y_true")
     wrong = labels[(labels != 0) & ~ones].flat[0]

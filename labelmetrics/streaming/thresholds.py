@@ -89,6 +89,7 @@ class ThresholdMetric(Metric):
         self._from_logits = from_logits
         self._by_label = by_label
         self._rising = np.array(bins) if isinstance(bins, tuple) else np.empty(0)
+        self._only = float(bins[0]) if isinstance(bins, tuple) and len(bins) == 1 else None
         self._takes_any_score = bool(self._rising.size) and self._rising[0] == -math.inf
         self._label_weights = None if label_weights is None or by_label else as_weight(label_weights)
         self._n_buckets = (
@@ -178,8 +179,8 @@ class ThresholdMetric(Metric):
         return np.stack(parts) if parts else np.zeros((0, 2, self._n_buckets), np.int64)
 
     def _counted(self, positive: Bools, scores: Array, weight: Any) -> Array:
-        if weight is None and len(self._rising) == 1:
-            return kernel.histogram_of_one_threshold(scores > scores.dtype.type(self._rising[0]), positive)
+        if weight is None and self._only is not None:  # compared as a number of the scores' type
+            return kernel.histogram_of_one_threshold(scores > self._only, positive)
         positive, scores = positive.ravel(), scores.ravel()
         weight = None if weight is None else weight.ravel()
         if len(scores) <= kernel.BLOCK:
