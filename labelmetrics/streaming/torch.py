@@ -14,10 +14,8 @@ from labelmetrics.streaming.recording.recorder import Recorder as LoopRecorder
 
 try:
     import torch
-except ModuleNotFoundError as error:
-    if (error.name or "").partition(".")[0] != "torch":  # of a backend, say
-        raise
-    raise MissingPackageError("torch") from error
+except ImportError as error:
+    raise MissingPackageError((error.name or "torch").partition(".")[0]) from error
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

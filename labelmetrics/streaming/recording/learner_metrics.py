@@ -197,10 +197,10 @@ class GivenValues(Metric):
     def update_state(self, values: Mapping[str, float], count: float = 1) -> None:
         """Take in the numbers of a step."""
         for name, value in values.items():
-            mean = self._means.setdefault(name, Mean(name, sync_on_compute=False))
-            if self.keeps_last:
-                mean.reset_state()
-            mean.update_state(float(value), count)
+            if name not in self._means or self.keeps_last:
+                self._means[name] = Mean(name, sync_on_compute=False)
+                self._means[name]._is_recorded = True  # whoever has this metric resets it
+            self._means[name].update_state(float(value), count)
 
     def reset_state(self) -> None:
         """Forget all."""

@@ -105,8 +105,7 @@ class LogFiles:
                 "seconds": round(ended.seconds, 3),
                 "results": _plain(ended.results),
                 "classes": _plain(ended.classes),
-            },
-            option=orjson.OPT_SERIALIZE_NUMPY,
+            }
         )
         with (self.directory / EPOCHS).open("ab", buffering=0) as file:
             file.write(line + b"\n")

@@ -274,10 +274,10 @@ class Recorder:
             history=self.history,
             precision=self._precision,
             seconds=time.monotonic() - self._started,
-            left=self._left(split),
+            left=self._left(),
         )
 
-    def _left(self, split: str) -> float | None:
+    def _left(self) -> float | None:
         """Seconds that the training will still take, by the epochs that have ended in this process."""
         ended = len(self.history.finished) - self._before
         if self._epochs is None or not ended:

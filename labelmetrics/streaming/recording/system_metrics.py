@@ -57,12 +57,14 @@ def _sensed(what: str, sense: Callable[[], Any], missing: Any) -> Any:
 
 
 class _Sampled:
-    """When a sensor is read: at most once in so many seconds."""
+    """A metric whose sensor is read at most once in so many seconds; in front of what it is a mean of."""
 
-    interval: float
     _sampled: float = -math.inf
 
-    def _set_interval(self, interval: Any) -> None:
+    def __init__(
+        self, name: str | None = None, dtype: Any = None, interval: float = 1.0, **sync: Unpack[SyncOptions]
+    ) -> None:
+        super().__init__(name, dtype, **sync)  # type: ignore[call-arg, misc]  # of the metric behind this class
         if isinstance(interval, bool) or not isinstance(interval, int | float) or not interval >= 0:
             raise SettingError(f"interval must be seconds, got {interval!r}")
         self.interval = float(interval)
@@ -77,12 +79,6 @@ class _Sampled:
 
 class _Sensor(_Sampled, LearnerMetric):
     """A number that the machine tells."""
-
-    def __init__(
-        self, name: str | None = None, dtype: Any = None, interval: float = 1.0, **sync: Unpack[SyncOptions]
-    ) -> None:
-        super().__init__(name, dtype, **sync)
-        self._set_interval(interval)
 
     def _sense(self) -> float:
         raise NotImplementedError
@@ -190,12 +186,6 @@ class _GpuSensor(_Sampled, MeanTensor):
     """Numbers of every GPU."""
 
     KEYS: tuple[str, ...] = ("",)
-
-    def __init__(
-        self, name: str | None = None, dtype: Any = None, interval: float = 1.0, **sync: Unpack[SyncOptions]
-    ) -> None:
-        super().__init__(name, dtype, **sync)  # type: ignore[arg-type]  # None is the name of the class
-        self._set_interval(interval)
 
     def _sense(self, nvml: Any, gpu: Any) -> list[float]:
         raise NotImplementedError

@@ -121,7 +121,7 @@ def test_torch_in_two_processes(tmp_path: Path) -> None:
 KERAS = """if True:
     import json, sys
     import keras, numpy as np
-    from labelmetrics import streaming
+    from labelmetrics import InputError, streaming
     rng = np.random.default_rng(0)
     x = rng.normal(size=(64, 4))
     y = (x[:, 0] > 0).astype(int) + (x[:, 1] > 1)
@@ -149,7 +149,7 @@ KERAS = """if True:
     try:
         once = streaming.keras.Recorder(["accuracy"], validation_data=iter(loader))
         model.fit(x, y, epochs=2, verbose=0, callbacks=[once])
-    except streaming.keras.InputError as error:
+    except InputError as error:
         exhausted = str(error)
     try:
         model.compile("sgd", "sparse_categorical_crossentropy", metrics=[streaming.SparseCategoricalAccuracy()])

@@ -336,7 +336,7 @@ def test_a_forgotten_reset_is_told() -> None:
 def test_recorders_do_not_disturb_each_other() -> None:
     with recorder(["accuracy"]) as long, recorder(["accuracy"]) as short:
         for _ in range(3):
-            long.update("train", [1], [0.9])
+            long.update("train", [1], [0.9], loss=0.5, values={"norm": 1})
             short.update("train", [1], [0.9])
             short.end_epoch()
     assert long.history.finished == [1]
