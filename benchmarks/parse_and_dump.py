@@ -58,6 +58,7 @@ def run(*, rows: int | None = None, repeat: int = 3, confidences: int = 10) -> R
         for name, level in (("default metrics", None), ("metrics of rows and features", ["data_row", "feature"])):
 
             def write(level: Any = level) -> int:
+                output.unlink(missing_ok=True)  # file systems write a file out that takes the place of another
                 evaluation = evaluate(*files, confidences=confidences, workers=2)
                 return evaluation.write_ndjson(output, level=level, over_limit="keep").lines
 

@@ -11,7 +11,7 @@ import io
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,9 +20,10 @@ import numpy as np
 from labelmetrics.errors import Fault, InputError
 from labelmetrics.formats.bad_lines import BadLines
 from labelmetrics.formats.blocks import Block, read_blocks
+from labelmetrics.formats.layout import table_of_layout
 from labelmetrics.formats.ndjson import Parsed, parse_json, parse_line
 from labelmetrics.formats.objects import AnnotationBuilder
-from labelmetrics.formats.table import columns_of_table, is_sound, line_schema
+from labelmetrics.formats.table import ALWAYS, columns_of_table, is_sound, line_schema
 from labelmetrics.kernels.batch import Columns
 
 if TYPE_CHECKING:
@@ -159,11 +160,35 @@ def _fast(block: Block, sample: int | None = None, *, brief: bool = False) -> Pi
 
     With ``sample``, only fields that occur in the first so many bytes are expected.
     """
+    if not _is_utf8(block.text):
+        return None
+    table = table_of_layout(block.text, _written(), ALWAYS)
+    if table is None:
+        table = _parsed(block, sample)
+    if table is None:
+        return None
+    table = table.combine_chunks()
+    if not is_sound(table):
+        return None
+    columns = columns_of_table(table, brief=brief)
+    return None if columns is None else Piece(columns, table)
+
+
+@cache
+def _written() -> pa.Schema:
+    """Fields as lines have them, where they are not renamed for the parser."""
+    import pyarrow as pa
+
+    return pa.schema([field for field in line_schema() if not field.name.startswith("answer_")])
+
+
+def _parsed(block: Block, sample: int | None) -> pa.Table | None:
+    """What pyarrow makes of regular lines."""
     import pyarrow as pa
     import pyarrow.json
 
     text, lines = block.text, _object_lines(block)
-    if lines is None or not _is_utf8(text):
+    if lines is None:
         return None
     rows, longest = lines
     # Fields that the sample lacks are refused by the parser.
@@ -184,11 +209,7 @@ def _fast(block: Block, sample: int | None = None, *, brief: bool = False) -> Pi
         )
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
         return None
-    table = table.combine_chunks()
-    if table.num_rows != rows or not is_sound(table):
-        return None
-    columns = columns_of_table(table, brief=brief)
-    return None if columns is None else Piece(columns, table)
+    return table if table.num_rows == rows else None
 
 
 def _object_lines(block: Block) -> tuple[int, int] | None:

@@ -47,6 +47,11 @@ class Block:
     first_line: int
     text: bytes
 
+    @property
+    def n_newlines(self) -> int:
+        """How many newlines there are."""
+        return self.text.count(b"\n")
+
     @cached_property
     def newlines(self) -> NDArray[np.int64]:
         """Where newlines stand."""
@@ -138,7 +143,7 @@ def read_blocks(path: str | Path, block_bytes: int = BLOCK_BYTES) -> Iterator[Bl
                 continue
             block = Block(name, number, rest + chunk[:end])
             yield block
-            number += len(block.newlines)
+            number += block.n_newlines
             rest = chunk[end:]
         if rest.strip():
             yield Block(name, number, rest)

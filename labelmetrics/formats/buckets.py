@@ -88,7 +88,7 @@ class Source:
                     raise InputError(f"{self.path}: a line is too long", [fault])
                 block = Block(self.path, number, text if start else text.removeprefix(BOM))
                 yield block
-                number, start = number + len(block.newlines), stop
+                number, start = number + block.n_newlines, stop
 
 
 def _line_end(file: BinaryIO, place: int) -> int:
@@ -336,7 +336,7 @@ def _pieces(source: Source, report: SplitReport) -> Iterator[Piece]:
             yield read_table(table)
         return
     for block in source.blocks():
-        report.lines = block.first_line + len(block.newlines) - 1
+        report.lines = block.first_line + block.n_newlines - 1
         yield from pieces_of(block, report.log, brief=True)
 
 
