@@ -24,6 +24,9 @@ LINE_BYTES = 64 << 20
 ARRAY_BYTES = 512 << 20
 """Largest JSON array that is read: it has to be held as a whole."""
 
+PIECE = 1 << 18
+"""Bytes in which newlines are counted at once."""
+
 MAGIC = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd"}
 BOM = b"\xef\xbb\xbf"
 PARQUET = b"PAR1"
@@ -50,7 +53,11 @@ class Block:
     @property
     def n_newlines(self) -> int:
         """How many newlines there are."""
-        return self.text.count(b"\n")
+        characters = np.frombuffer(self.text, np.uint8)
+        # Counted a piece at a time, which is faster than to go from one to the next.
+        return sum(
+            int(np.count_nonzero(characters[at : at + PIECE] == ord("\n"))) for at in range(0, len(characters), PIECE)
+        )
 
     @cached_property
     def newlines(self) -> NDArray[np.int64]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import compress
+from itertools import compress, repeat
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -398,8 +398,8 @@ class _Keyed:
 
     def among(self, rows: list[str]) -> Columns:
         """The annotations of some data rows, coded by them."""
-        position = {row: index for index, row in enumerate(rows)}
-        codes = np.array([*(position.get(text, -1) for text in self.texts), -1], np.int64)[self.columns.data_row.codes]
+        position = dict(zip(rows, range(len(rows)), strict=True))
+        codes = np.array([*map(position.get, self.texts, repeat(-1)), -1], np.int64)[self.columns.data_row.codes]
         keep = codes >= 0
         if keep.all():
             return replace(self.columns, data_row=Coded(codes, rows))

@@ -8,7 +8,7 @@ parser: lines of other layouts among them, lists, escapes, and values that are n
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Layout", "table_of_layout"]
 
-PART = 1 << 20
-"""Bytes that are looked at together: few enough for what is made of them to stay in the processor's cache."""
+PART = 1 << 22
+"""Bytes that are looked at together: what one step makes of them stays near the processor, and steps are few."""
 
 QUOTE, MINUS, DOT, ZERO, NINE, E, SPACE = b'"-.09e '
 LOWER = 0x20
@@ -150,18 +150,22 @@ class Layout:
             raise OtherLayoutError
         return found
 
-    def read(self, text: bytes) -> tuple[list[pa.Array], int]:
-        """The values of lines, an array of the texts of each, and the number of lines.
+    def read(self, text: bytes, kinds: Sequence[pa.DataType]) -> list[pa.Array]:
+        """The values of lines, an array of each.
 
         Parameters
         ----------
         text : bytes
             Lines of UTF-8 without escapes, the last of which ends in a newline.
+        kinds : sequence of pyarrow.DataType
+            What the values are to be: texts, or a type of numbers.
 
         Raises
         ------
         OtherLayoutError
             A line is not of this layout.
+        pyarrow.ArrowInvalid
+            A number is none of its type.
         """
         import pyarrow as pa
 
@@ -171,12 +175,16 @@ class Layout:
         offsets = found.astype(np.int32).reshape(-1)
         spread = pa.Array.from_buffers(pa.string(), len(offsets) - 1, [None, pa.py_buffer(offsets), pa.py_buffer(text)])
         line = np.arange(0, n * width, width)
-        is_number = np.flatnonzero(~np.array(self.is_text))
-        numbers = spread.take(pa.array(np.add.outer(2 * is_number, line).reshape(-1)))
-        if not _are_numbers(numbers):
-            raise OtherLayoutError
-        place = {i: numbers[at * n : (at + 1) * n] for at, i in enumerate(is_number.tolist())}
-        return [place[i] if i in place else spread.take(pa.array(line + 2 * i)) for i in range(width // 2)], n
+        values: dict[int, pa.Array] = {}
+        for kind in set(kinds):
+            chosen = [place for place, other in enumerate(kinds) if other == kind]
+            taken = spread.take(pa.array(np.add.outer(2 * np.array(chosen), line).reshape(-1)))
+            if not pa.types.is_string(kind):
+                if not _are_numbers(taken):
+                    raise OtherLayoutError
+                taken = taken.cast(kind)
+            values |= {place: taken[at * n : (at + 1) * n] for at, place in enumerate(chosen)}
+        return [values[place] for place in range(len(kinds))]
 
 
 def table_of_layout(text: bytes, schema: pa.Schema, always: Collection[str] = ()) -> pa.Table | None:
@@ -199,21 +207,22 @@ def table_of_layout(text: bytes, schema: pa.Schema, always: Collection[str] = ()
     layout = Layout.of(text[: text.find(b"\n") + 1])
     if layout is None:
         return None
-    places: dict[str, Any] = {}
-    for place, (path, is_text) in enumerate(zip(layout.paths, layout.is_text, strict=True)):
-        if not _may_stand(pa.struct(schema), path, is_text):
-            return None
-        inner = places
-        for name in path[:-1]:
-            inner = inner.setdefault(name, {})
-        inner[path[-1]] = place
-    kind = pa.struct([field for field in schema if field.name in places or field.name in always])
+    kinds = [_type_at(pa.struct(schema), path) for path in layout.paths]
+    if not all(map(_fits, kinds, layout.is_text)):
+        return None
     try:
-        values = (layout.read(part) for part in _parts(text))
-        batches = [pa.RecordBatch.from_struct_array(_array(kind, places, *part)) for part in values]
+        parts = [layout.read(part, kinds) for part in _parts(text)]
     except (OtherLayoutError, pa.ArrowInvalid):
         return None
-    return pa.Table.from_batches(batches)
+    values: dict[str, Any] = {}
+    for path, arrays in zip(layout.paths, zip(*parts, strict=True), strict=True):
+        inner = values
+        for name in path[:-1]:
+            inner = inner.setdefault(name, {})
+        inner[path[-1]] = pa.concat_arrays(arrays)
+    fields = [field for field in schema if field.name in values or field.name in always]
+    whole = _struct(fields, values, sum(len(part[0]) for part in parts))
+    return pa.Table.from_batches([pa.RecordBatch.from_struct_array(whole)])
 
 
 class OtherLayoutError(ValueError):
@@ -228,27 +237,41 @@ def _parts(text: bytes) -> Iterator[bytes]:
         begin = end
 
 
-def _may_stand(kind: pa.DataType, path: Sequence[str], is_text: bool) -> bool:
-    """Whether a type has a text or a number at a path."""
+def _type_at(kind: pa.DataType, path: Sequence[str]) -> pa.DataType | None:
+    """The type that a type has at a path."""
     import pyarrow as pa
 
     for name in path:
         if not pa.types.is_struct(kind) or kind.get_field_index(name) < 0:
-            return False
+            return None
         kind = kind.field(name).type
+    return kind
+
+
+def _fits(kind: pa.DataType | None, is_text: bool) -> bool:
+    """Whether a text or a number may be of a type."""
+    import pyarrow as pa
+
+    if kind is None:
+        return False
     return bool(pa.types.is_string(kind) if is_text else pa.types.is_floating(kind) or pa.types.is_integer(kind))
 
 
-def _array(kind: pa.DataType, place: Any, values: Sequence[pa.Array], n: int) -> pa.Array:
-    """Values of a type: those at a place, or objects of those at several."""
+def _struct(fields: Iterable[pa.Field], values: Mapping[str, Any], n: int) -> pa.StructArray:
+    """Objects from the arrays of what is in them; null where there is none."""
     import pyarrow as pa
 
-    if place is None:
-        return pa.nulls(n, kind)
-    if isinstance(place, int):
-        return values[place].cast(kind)
-    inner = [_array(field.type, place.get(field.name), values, n) for field in kind]
-    return pa.StructArray.from_arrays(inner, fields=list(kind))
+    fields = list(fields)
+    given = [values.get(field.name) for field in fields]
+    arrays = [
+        pa.nulls(n, field.type)
+        if value is None
+        else _struct(field.type, value, n)
+        if isinstance(value, dict)
+        else value
+        for field, value in zip(fields, given, strict=True)
+    ]
+    return pa.StructArray.from_arrays(arrays, fields=fields)
 
 
 def _leaves(value: Any) -> Iterator[Any]:

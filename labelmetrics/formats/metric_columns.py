@@ -20,7 +20,7 @@ from labelmetrics.kernels.results import Matrices, Results
 from labelmetrics.kernels.thresholds import Grid, threshold_name
 from labelmetrics.limits import Limits
 from labelmetrics.types import ConfusionMatrixMetric, ScalarMetric
-from labelmetrics.types.metric import key_digest
+from labelmetrics.types.metric import key_digests
 from labelmetrics.words import counted
 
 if TYPE_CHECKING:
@@ -590,30 +590,36 @@ def lines_of(columns: MetricColumns) -> pa.Array:
         '{"uuid":"',
         uuids_of(columns),
         f'","dataRow":{{"{columns.kind}":',
-        _texts(columns.row, _json, ""),
+        _written(columns.row),
         "}",
-        _texts(columns.name, lambda name: f',"metricName":{_json(name)}', ""),
-        _texts(columns.feature, lambda name: f',"featureName":{_json(name)}', ""),
-        _texts(columns.subclass, lambda name: f',"subclassName":{_json(name)}', ""),
+        _written(columns.name, ',"metricName":'),
+        _written(columns.feature, ',"featureName":'),
+        _written(columns.subclass, ',"subclassName":'),
         ',"metricValue":',
         columns.value.array(),
-        _texts(columns.aggregation, lambda name: f',"aggregation":{_json(name)}}}\n', "}\n"),
+        _written(columns.aggregation, ',"aggregation":'),
+        "}\n",
         pa.scalar(""),
     )
 
 
-def _json(text: str) -> str:
+def _written(column: Coded, before: str = "") -> pa.Array:
+    """JSON of each value, with what stands before it; nothing for null."""
     import orjson
 
-    return orjson.dumps(text).decode()
+    values = list(column.values)
+    if b"\\" in orjson.dumps(values):
+        texts = [before + orjson.dumps(value).decode() for value in values]
+    else:
+        texts = [f'{before}"{value}"' for value in values]  # nothing in them is escaped
+    return _taken(column.codes, texts)
 
 
-def _texts(column: Coded, text: Any, null: str) -> pa.Array:
-    """A text per row, made once per distinct value."""
+def _taken(codes: Ints, texts: Sequence[str]) -> pa.Array:
+    """A text for each code; an empty one for null."""
     import pyarrow as pa
 
-    distinct = pa.array([*(text(value) for value in column.values), null], pa.string())
-    return distinct.take(pa.array(np.where(column.codes < 0, len(column.values), column.codes)))
+    return pa.array([*texts, ""], pa.string()).take(pa.array(np.where(codes < 0, len(texts), codes)))
 
 
 def uuids_of(columns: MetricColumns) -> pa.Array:
@@ -625,7 +631,7 @@ def uuids_of(columns: MetricColumns) -> pa.Array:
     made = key_uuids(row, columns.name, columns.feature, columns.subclass)
     if (columns.uuid.codes < 0).all():
         return made
-    given = _texts(columns.uuid, str, "")
+    given = _taken(columns.uuid.codes, columns.uuid.values)
     return pc.if_else(pa.array(columns.uuid.codes >= 0), given, made)
 
 
@@ -638,8 +644,9 @@ def key_uuids(data_row: Coded, name: Coded, feature: Coded, subclass: Coded) -> 
     high, low = np.zeros(n, np.uint64), np.zeros(n, np.uint64)
     parts = {"data_row": data_row, "metric": name, "feature": feature, "subclass": subclass}
     for part, column in parts.items():
-        texts = b"".join(key_digest(part, value) for value in column.values)
-        table = np.append(np.frombuffer(texts, ">u8").astype(np.uint64), np.zeros(2, np.uint64)).reshape(-1, 2)
+        table = np.append(
+            np.frombuffer(key_digests(part, column.values), ">u8").astype(np.uint64), np.zeros(2, np.uint64)
+        ).reshape(-1, 2)
         high ^= table[column.codes, 0]
         low ^= table[column.codes, 1]
     return uuid_texts(high, low)

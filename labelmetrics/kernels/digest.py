@@ -113,7 +113,7 @@ def _bits(values: NDArray[np.float64]) -> Words:
 
 
 def _words(texts: Iterable[bytes]) -> Words:
-    whole = b"".join(blake2b(text, digest_size=8).digest() for text in texts)
+    whole = b"".join([blake2b(text, digest_size=8).digest() for text in texts])
     return np.frombuffer(whole, ">u8").astype(np.uint64)
 
 

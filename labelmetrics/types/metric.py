@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from enum import Enum
 from functools import reduce
 from hashlib import blake2b
@@ -27,6 +27,7 @@ __all__ = [
     "ScalarMetricConfidenceValue",
     "ScalarMetricValue",
     "key_digest",
+    "key_digests",
     "metric_uuid",
 ]
 
@@ -221,9 +222,15 @@ def key_digest(part: str, text: str | None) -> bytes:
     >>> key_digest("feature", "cat") == key_digest("metric", "cat")
     False
     """
-    if text is None:
-        return bytes(16)
-    return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16, person=part.encode()).digest()
+    return bytes(16) if text is None else key_digests(part, [text])
+
+
+def key_digests(part: str, texts: Iterable[str]) -> bytes:
+    """Digests of several texts, one behind the other; see :func:`key_digest`."""
+    person = part.encode()
+    return b"".join(
+        [blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16, person=person).digest() for text in texts]
+    )
 
 
 def metric_uuid(
