@@ -34,7 +34,7 @@ BUILT_IN = ("confusion_matrix", "miou")
 MIOU, CLASSIFICATION = "custom_iou", "classification"
 MATRIX, MEAN = "CONFUSION_MATRIX", "ARITHMETIC_MEAN"
 
-LINES = 1 << 15
+LINES = 1 << 14
 """Lines that are made at once."""
 
 
@@ -391,23 +391,28 @@ def scalar_texts(values: Floats, keys: Sequence[float]) -> tuple[ValueTexts, Boo
     if not keys:
         keep = ~np.isnan(values[0])
         return ValueTexts.of(_numbers(values[0][keep])), keep
-    keep = (~np.isnan(values[1:])).sum(axis=0) >= 2
+    defined = ~np.isnan(values[1:])
+    keep = defined.sum(axis=0) >= 2
     kept = values[1:, keep]
     # A value stays the same from key to key until a prediction leaves: it is written where it changes.
     is_new = np.ones(kept.shape, bool)
     is_new[1:] = kept.view(np.int64)[1:] != kept.view(np.int64)[:-1]
     number = np.maximum.accumulate(np.where(is_new, np.cumsum(is_new).reshape(kept.shape) - 1, 0), axis=0)
-    written = kept[is_new]
-    defined = ~np.isnan(written)
-    texts = _numbers(np.where(defined, written, 0.0))
-    if not defined.all():
-        texts = pc.if_else(pa.array(defined), texts, pa.scalar(None, pa.string()))
-    pieces = [
-        pc.binary_join_element_wise(f'"{key!r}":', texts.take(pa.array(row)), "")
-        for key, row in zip(keys, number, strict=True)
-    ]
-    joined = pc.binary_join_element_wise(*pieces, ",", null_handling="skip")
-    return ValueTexts.of(pc.binary_join_element_wise("{", joined, "}", "")), keep
+    texts = _numbers(np.nan_to_num(kept[is_new]))
+    code = np.empty(kept.shape[1], np.int64)
+    joined, n = [pa.array([], pa.string())], 0
+    # Nearly all have a value at each key; others up to the key beyond which nothing is left to compare.
+    present = (defined[:, keep] << np.arange(len(keys))[:, None]).sum(axis=0)
+    for bits in np.unique(present).tolist():
+        alike = np.flatnonzero(present == bits)
+        pieces: list[Any] = []
+        for index, key in enumerate(keys):
+            if bits >> index & 1:
+                pieces += [f'{"," if pieces else "{"}"{key!r}":', texts.take(pa.array(number[index, alike]))]
+        joined.append(pc.binary_join_element_wise(*pieces, "}", ""))
+        code[alike] = np.arange(n, n + len(alike))
+        n += len(alike)
+    return ValueTexts(code, pa.concat_arrays(joined)), keep
 
 
 ODD = 0x9E3779B97F4A7C15
