@@ -412,7 +412,10 @@ class _Run:
         keep_uuids: bool,
     ) -> list[SplitReport]:
         """Put the annotations of all files into buckets."""
-        sources = [source for side, found in zip(SIDES, files, strict=True) for source in sources_of(side, found)]
+        total = sum(map(size_of, files))
+        sources = [
+            source for side, found in zip(SIDES, files, strict=True) for source in sources_of(side, found, total)
+        ]
         work = partial(
             split,
             cuts=cuts,

@@ -13,6 +13,7 @@ from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Literal
 
@@ -32,7 +33,9 @@ if TYPE_CHECKING:
 SideName = Literal["ground_truth", "prediction"]
 
 SOURCE_BYTES = 128 << 20
-"""Bytes of a file that are one source."""
+"""Most bytes of a file that are one source."""
+SOURCES = 12
+"""Sources that there are at least, unless they are small: so that several workers end at about the same time."""
 BUCKET_BYTES = 24 << 20
 """Bytes of input for which there is one bucket."""
 MOST_BUCKETS = 512
@@ -129,16 +132,20 @@ def is_several(path: Path) -> bool:
     return path.is_dir() or (not path.exists() and any(mark in str(path) for mark in "*?["))
 
 
-def sources_of(side: SideName, files: Sequence[Path]) -> list[Source]:
-    """Sources of some files; large files of plain lines are several."""
+def sources_of(side: SideName, files: Sequence[Path], total: int) -> list[Source]:
+    """Sources of some files; large files of plain lines are several.
+
+    ``total`` is the size of all files of both sides.
+    """
     found = []
+    length = min(SOURCE_BYTES, max(BLOCK_BYTES, -(-total // SOURCES)))
     for file in files:
         size, head = _begin(file)
         if file.suffix == ".parquet" or head.removeprefix(BOM).lstrip()[:1] == b"[" or _is_packed(head):
             found.append(Source(side, str(file)))
         else:
-            starts = range(0, max(size, 1), SOURCE_BYTES)
-            found += [Source(side, str(file), start, min(start + SOURCE_BYTES, size)) for start in starts]
+            starts = range(0, max(size, 1), length)
+            found += [Source(side, str(file), start, min(start + length, size)) for start in starts]
     return found
 
 
@@ -184,9 +191,10 @@ def _sample(file: Path) -> Iterator[str]:
         windows = (block.text[:WINDOW_BYTES] for block in read_blocks(file))
     else:
         windows = _windows(file, size)
+    # In a large file one of each place: neighbours are often of the same data row, or of the next.
+    most = 1 if size > WINDOWS * WINDOW_BYTES else None
     for window in windows:
-        # One of each place: neighbours are often of the same data row, or of the next.
-        for text in list(dict.fromkeys(KEY.findall(window)))[: 1 if size > WINDOWS * WINDOW_BYTES else None]:
+        for text in dict.fromkeys(found[1] for found in islice(KEY.finditer(window), most)):
             yield json.loads(text)
 
 
