@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Layout", "table_of_layout"]
 
+Offsets = NDArray[np.int32]
+
 PART = 1 << 22
 """Bytes that are looked at together: what one step makes of them stays near the processor, and steps are few."""
 
@@ -105,7 +107,7 @@ class Layout:
         return self.literals[0].find(b'"')
 
     @cached_property
-    def bounds(self) -> tuple[Ints, Ints]:
+    def bounds(self) -> tuple[Ints, Offsets]:
         """Beginning and end of each value in turn: which quotation mark is next to it, and how far away."""
         marks, shifts, n = [], [], 0
         for before, behind in zip(self.literals, self.literals[1:], strict=False):
@@ -114,14 +116,14 @@ class Layout:
             nearest = behind.find(b'"') if b'"' in behind else len(behind) + self.first
             marks += [n - 1, n]
             shifts += [len(before) - before.rfind(b'"'), -nearest]
-        return np.array(marks), np.array(shifts)
+        return np.array(marks), np.array(shifts, np.int32)
 
-    def find(self, text: bytes) -> Ints:
+    def find(self, text: bytes) -> Offsets:
         """Where values stand in lines, the last of which ends in a newline.
 
         Returns
         -------
-        ndarray of int64, shape (n, 2 * n_values)
+        ndarray of int32, shape (n, 2 * n_values)
             Beginning and end of each value of each line.
 
         Raises
@@ -135,9 +137,9 @@ class Layout:
         head, tail = self.literals[0], self.literals[-1]
         if more or not n or not text.startswith(head) or not text.endswith(tail):
             raise OtherLayoutError
-        quotes = np.append(quotes, len(text) + self.first)  # that of a line behind the last one
+        quotes = np.append(quotes, len(text) + self.first).astype(np.int32)  # with that of a line behind the last one
         marks, shifts = self.bounds
-        found: Ints = sliding_window_view(quotes, self.n_quotes + 1)[:: self.n_quotes][:, marks] + shifts
+        found: Offsets = sliding_window_view(quotes, self.n_quotes + 1)[:: self.n_quotes][:, marks] + shifts
         begin, end = found[:, 0::2], found[:, 1::2]
         if (end < begin).any():
             raise OtherLayoutError
@@ -172,7 +174,7 @@ class Layout:
         found = self.find(text)
         n, width = found.shape
         # Values and the literals behind them in turn, as one array over the text; only values are taken out of it.
-        offsets = found.astype(np.int32).reshape(-1)
+        offsets = found.reshape(-1)
         spread = pa.Array.from_buffers(pa.string(), len(offsets) - 1, [None, pa.py_buffer(offsets), pa.py_buffer(text)])
         line = np.arange(0, n * width, width)
         values: dict[int, pa.Array] = {}
@@ -283,7 +285,7 @@ def _leaves(value: Any) -> Iterator[Any]:
         yield value
 
 
-def _stands(literal: bytes, text: bytes, at: Ints) -> bool:
+def _stands(literal: bytes, text: bytes, at: Offsets) -> bool:
     """Whether a literal stands at each of rising places."""
     if not len(at):
         return True

@@ -362,21 +362,22 @@ def columns_of_table(table: pa.Table, *, brief: bool = False) -> Columns | None:
         return None
     line, answer = _spread(rows)
     kind, box, shape = geometry.kind[line], geometry.box[line], geometry.shape[line]
+    n = len(kind)
     own = rows.floats(rows.columns["confidence"]) if "confidence" in rows.columns else np.full(rows.n, np.nan)
     confidence = own[line]
     nested = _item_sets(rows.columns.get("classifications"), rows)
-    answer_name, answer_id = Coded.constant(None, len(line)), Coded.constant(None, len(line))
+    answer_name, answer_id = Coded.constant(None, n), Coded.constant(None, n)
     if answer is not None:
         at, answers = answer
         scores = rows.floats(answers.field("confidence"))
         confidence[at] = np.where(np.isnan(scores), confidence[at], scores)
-        answer_name = _placed(rows.coded(answers.field("name")), at, len(line))
-        answer_id = _placed(rows.coded(answers.field("schemaId")), at, len(line))
+        answer_name = _placed(rows.coded(answers.field("name")), at, n)
+        answer_id = _placed(rows.coded(answers.field("schemaId")), at, n)
         inner = _item_sets(answers.field("classifications"), rows)
         outer = nested.take(line)
         nested = Coded.concat([outer, inner])
-        codes = nested.codes[: len(line)].copy()
-        codes[at] = nested.codes[len(line) :]
+        codes = nested.codes[:n].copy()
+        codes[at] = nested.codes[n:]
         nested = Coded(codes, nested.values)
     else:
         nested = nested.take(line)
@@ -393,9 +394,9 @@ def columns_of_table(table: pa.Table, *, brief: bool = False) -> Columns | None:
         shapes=geometry.shapes,
         confidence=confidence,
         nested=nested,
-        area=np.full(len(line), np.nan),
-        crowd=np.zeros(len(line), bool),
-        uuid=np.full(len(line), None, object) if brief else rows.texts("uuid")[line],
+        area=np.full(n, np.nan),
+        crowd=np.zeros(n, bool),
+        uuid=np.full(n, None, object) if brief else rows.texts("uuid")[line],
     )
 
 
@@ -405,13 +406,13 @@ def _placed(column: Coded, at: Ints, n: int) -> Coded:
     return Coded(codes, column.values)
 
 
-def _spread(rows: _Rows) -> tuple[Ints, tuple[Ints, pa.Array] | None]:
+def _spread(rows: _Rows) -> tuple[Ints | slice, tuple[Ints, pa.Array] | None]:
     """Line of each annotation (a checklist has one per answer), and where answers are with the answers themselves."""
     import pyarrow as pa
 
     single, listed = rows.given("answer"), rows.given("answer_list")
     if not single.any() and not listed.any():
-        return np.arange(rows.n), None
+        return slice(None), None
     count = np.ones(rows.n, np.int64)
     found = []
     if single.any():

@@ -204,7 +204,11 @@ def exact_sums(values: Floats, starts: Ints) -> Floats:
     odd |= low != np.floor(low)
     sums: Floats = (np.add.reduceat(high, starts, axis=1) + np.add.reduceat(low, starts, axis=1) / HALF) / HALF
     stops = np.append(starts[1:], m)
-    for level, index in np.argwhere(np.logical_or.reduceat(odd, starts, axis=1) | (stops - starts > 1 << 22)).tolist():
+    apart = np.zeros(sums.shape, bool)
+    apart[:, stops - starts > 1 << 22] = True
+    at, place = np.nonzero(odd)
+    apart[at, np.searchsorted(starts, place, "right") - 1] = True
+    for level, index in np.argwhere(apart).tolist():
         try:
             sums[level, index] = math.fsum(flat[level, starts[index] : stops[index]].tolist())
         except OverflowError:

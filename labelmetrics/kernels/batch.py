@@ -97,8 +97,8 @@ class Coded:
             parts.append(lookup[column.codes])
         return cls(np.concatenate(parts) if parts else np.empty(0, np.int64), list(seen))
 
-    def take(self, index: NDArray[Any]) -> Coded:
-        """The rows at ``index`` (integers or a boolean mask)."""
+    def take(self, index: NDArray[Any] | slice) -> Coded:
+        """The rows at ``index`` (integers, a boolean mask or a stretch)."""
         return Coded(self.codes[index], self.values)
 
     def map(self, function: Callable[[Any], Hashable]) -> Coded:

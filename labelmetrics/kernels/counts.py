@@ -151,10 +151,13 @@ def _turns(second: Members, pairs: Pairs) -> Ints:
 
 def _numbered(first: Ints, second: Ints) -> tuple[Ints, Ints, Ints]:
     """Distinct codes of both sides, sorted, and the index of each code among them."""
-    distinct = np.concatenate([first, second])
-    distinct.sort(kind="stable")  # merges the two where both are sorted, as they mostly are
-    distinct = distinct[np.diff(distinct, prepend=-1) != 0]
-    return distinct, np.searchsorted(distinct, first), np.searchsorted(distinct, second)
+    codes = np.concatenate([first, second])
+    order = np.argsort(codes, kind="stable")  # merges the two where both are sorted, as they mostly are
+    ordered = codes[order]
+    is_new = np.diff(ordered, prepend=-1) != 0
+    index = np.empty(len(codes), np.int64)
+    index[order] = np.cumsum(is_new) - 1
+    return ordered[is_new], index[: len(first)], index[len(first) :]
 
 
 def tally(
@@ -204,10 +207,12 @@ def tally(
     else:
         counted, matches = measured, _above(*overlapping, measured.overlap, grid)
     for index, (key, pair) in enumerate(matches):
-        group = key * n + first_group[counted.first[pair]]
-        crowd = first.crowd[counted.first[pair]] & coco
-        tp[index] = np.bincount(group[~crowd], minlength=levels * n).reshape(levels, n)
-        fp[index] = n_guess - np.bincount(group, minlength=levels * n).reshape(levels, n)
+        truth = counted.first[pair]
+        group = key * n + first_group[truth]
+        tp[index] = np.bincount(group, minlength=levels * n).reshape(levels, n)
+        fp[index] = n_guess - tp[index]
+        if coco:  # what matches a crowd is neither
+            tp[index] -= np.bincount(group[first.crowd[truth]], minlength=levels * n).reshape(levels, n)
     return Tally(
         group=groups,
         n_truth=n_truth,
@@ -215,7 +220,7 @@ def tally(
         tp=tp,
         fp=fp,
         fn=n_positive - tp,
-        iou=_mean_overlap(first, second, measured, overlapping, value, n, first_group, second_group, grid),
+        iou=_mean_overlap(first, second, measured, overlapping, value, first_group, second_group, n_truth, n_guess),
     )
 
 
@@ -231,30 +236,27 @@ def _mean_overlap(
     pairs: Pairs,
     matches: tuple[Ints, Ints],
     value: Floats,
-    n: int,
     first_group: Ints,
     second_group: Ints,
-    grid: Grid,
+    n_first: Ints,
+    n_second: Ints,
 ) -> Floats:
-    levels = grid.n_levels
+    levels, n = n_second.shape
     key, pair = matches
     group = key * n + first_group[pairs.first[pair]]
     total = np.bincount(group, value[pair], minlength=levels * n).reshape(levels, n)
-    n_cells, first_cell, second_cell = n, first_group, second_group
-    if not (np.array_equal(first.cell, first.group) and np.array_equal(second.cell, second.group)):
+    if np.array_equal(first.cell, first.group) and np.array_equal(second.cell, second.group):
+        most = np.maximum(n_first, n_second)
+    else:
         cells, first_cell, second_cell = _numbered(first.cell, second.cell)
-        n_cells = len(cells)
-    n_first = np.bincount(first_cell, minlength=n_cells)
-    n_second = _count_levels(second_cell, second.level, n_cells, levels)
-    most = np.maximum(n_first, n_second)
-    if n_cells > n:
-        cell_group = np.empty(n_cells, np.int64)
+        in_cell = _count_levels(second_cell, second.level, len(cells), levels)
+        most_of_cell = np.maximum(np.bincount(first_cell, minlength=len(cells)), in_cell)
+        cell_group = np.empty(len(cells), np.int64)
         cell_group[first_cell] = first_group
         cell_group[second_cell] = second_group
-        most = np.stack([np.bincount(cell_group, row, minlength=n) for row in most])
-    mean = np.full((levels, n), np.nan)
-    np.divide(total, most, out=mean, where=most > 0)
-    return mean
+        most = np.stack([np.bincount(cell_group, row, minlength=n) for row in most_of_cell])
+    with np.errstate(invalid="ignore"):
+        return total / most  # 0 / 0 is NaN: both sides are empty
 
 
 def pair_value(batch: Batch, pairs: Pairs, *, include_subclasses: bool) -> Floats:

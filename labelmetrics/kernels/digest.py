@@ -76,11 +76,10 @@ def fingerprints(columns: Columns, rows: Words | None = None) -> Words:
         _shapes(columns),
     ]
     mixed = np.empty((len(LANES), len(columns)), np.uint64)
-    for lane, words in zip(LANES, mixed, strict=True):
-        words[:] = lane
-        for part in parts:
-            words ^= part
-            _mix(words)
+    mixed[:] = np.array(LANES, np.uint64)[:, None]
+    for part in parts:
+        mixed ^= part
+        _mix(mixed)
     return mixed
 
 

@@ -205,10 +205,9 @@ def mean_of_features(iou: Floats, starts: Ints) -> Floats:
         return np.zeros((len(iou), 0))
     defined = ~np.isnan(iou)
     total = exact_sums(np.where(defined, iou, 0.0), starts)
-    count = np.add.reduceat(defined, starts, axis=1, dtype=np.int64)
-    mean = np.full(total.shape, np.nan)
-    np.divide(total, count, out=mean, where=count > 0)
-    return mean
+    count = np.add.reduceat(defined.astype(np.float64), starts, axis=1)
+    with np.errstate(invalid="ignore"):
+        return total / count  # 0 / 0 is NaN
 
 
 def _starts(row: Ints) -> Ints:
