@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,6 +24,9 @@ LINE_BYTES = 64 << 20
 
 ARRAY_BYTES = 512 << 20
 """Largest JSON array that is read: it has to be held as a whole."""
+
+LEAST = 1 << 16
+"""Bytes that are asked for at least."""
 
 PIECE = 1 << 18
 """Bytes in which newlines are counted at once."""
@@ -158,10 +162,21 @@ def read_blocks(path: str | Path, block_bytes: int = BLOCK_BYTES) -> Iterator[Bl
 
 def _read(stream: BinaryIO, size: int, name: str, line: int) -> bytes:
     try:
-        return stream.read(size)
+        return stream.read(min(size, max(_left(stream), LEAST)))
     except OSError as error:
         fault = Fault(rule="unreadable", message=str(error), file=name, line=line)
         raise InputError(f"{name}: cannot be read to its end", [fault]) from error
+
+
+def _left(stream: BinaryIO) -> int:
+    """Bytes that a file has left; as good as endless where that is unknown.
+
+    What is asked for is set aside first, and to give back what is not needed takes longer than to read.
+    """
+    try:
+        return os.fstat(stream.fileno()).st_size - stream.tell()
+    except (OSError, AttributeError):
+        return sys.maxsize
 
 
 def _array_blocks(name: str, chunk: bytes, stream: BinaryIO) -> Iterator[Block]:

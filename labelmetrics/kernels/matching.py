@@ -152,7 +152,8 @@ def greedy_at_keys(first: Ints, second: Ints, overlap: Floats, level: Ints, n_le
         return np.concatenate(keys), np.concatenate(pairs)
     index, key = expand(np.arange(len(contested)), repeat)
     n_one, n_two = one.max(initial=-1) + 1, two.max(initial=-1) + 1
-    matched = np.sort(_best_first(key * n_one + one[index], key * n_two + two[index]))
+    matched = _best_first(key * n_one + one[index], key * n_two + two[index])
+    matched.sort(kind="stable")  # merges the few rounds, each of which is sorted
     return np.concatenate([simple_key, key[matched]]), np.concatenate([simple_pair, contested[index[matched]]])
 
 
