@@ -118,13 +118,25 @@ def table(header: list[str], rows: list[list[str]]) -> str:
 
 def best(work: Callable[[], Result], repeat: int) -> tuple[Time, Result]:
     """Least time of several repetitions, and the result of the last."""
-    least = Time(float("inf"), float("inf"))
+    results: list[Result] = []
+
+    def keep() -> None:
+        results[:] = [work()]
+
+    (least,) = best_in_turn([keep], repeat)
+    return least, results[0]
+
+
+def best_in_turn(works: Sequence[Callable[[], object]], repeat: int) -> list[Time]:
+    """Least time of each of several works, done in turn: a machine that becomes slower does so for all of them."""
+    least = [Time(float("inf"), float("inf"))] * len(works)
     for _ in range(repeat):
-        gc.collect()
-        start = Time.now()
-        result = work()
-        least = least.least(Time.now().minus(start))
-    return least, result
+        for index, work in enumerate(works):
+            gc.collect()
+            start = Time.now()
+            work()
+            least[index] = least[index].least(Time.now().minus(start))
+    return least
 
 
 Values = dict[tuple[str, str, str | None], Any]

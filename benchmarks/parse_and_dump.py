@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import generate
-from benchmarks.measure import Report, Row, best
+from benchmarks.measure import Report, Row, best_in_turn
 
 
 def line_schema(with_confidence: bool) -> Any:
@@ -54,7 +54,7 @@ def run(*, rows: int | None = None, repeat: int = 3, confidences: int = 10) -> R
     with tempfile.TemporaryDirectory() as folder:
         files = data.write(folder)
         output = Path(folder, "metrics.ndjson")
-        parsing, n = best(lambda: parse(files), repeat)
+        n = parse(files)
         for name, level in (("default metrics", None), ("metrics of rows and features", ["data_row", "feature"])):
 
             def write(level: Any = level) -> int:
@@ -62,7 +62,7 @@ def run(*, rows: int | None = None, repeat: int = 3, confidences: int = 10) -> R
                 evaluation = evaluate(*files, confidences=confidences, workers=2)
                 return evaluation.write_ndjson(output, level=level, over_limit="keep").lines
 
-            ours, n_lines = best(write, repeat)
+            n_lines = write()
             with output.open("rb") as stream:
                 lines = [orjson.loads(line) for line in stream]
 
@@ -70,7 +70,7 @@ def run(*, rows: int | None = None, repeat: int = 3, confidences: int = 10) -> R
                 for line in lines:
                     orjson.dumps(line)
 
-            dumping, _ = best(dump, repeat)
+            ours, parsing, dumping = best_in_turn([write, lambda: parse(files), dump], repeat)
             agreed = f"{n:,} lines read, {n_lines:,} written"
             peer = "pyarrow.json and orjson.dumps"
             found.append(Row(f"{name}, {confidences} keys", ours, peer, parsing.plus(dumping), agreed, at_most=2))

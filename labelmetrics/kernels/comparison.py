@@ -195,7 +195,7 @@ class Comparison:
     @cached_property
     def subclass_members(self) -> Subclasses:
         """Nested answers as members of subclass metrics."""
-        return Subclasses.of(self.batch, self.grid)
+        return Subclasses.of(self.batch, self.members)
 
     @cached_property
     def subclasses(self) -> Tally:

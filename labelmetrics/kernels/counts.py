@@ -297,8 +297,8 @@ class Subclasses:
     _nested: tuple[Ints, Ints]
 
     @classmethod
-    def of(cls, batch: Batch, grid: Grid) -> Subclasses:
-        """All nested answers of a batch; free texts are no subclasses."""
+    def of(cls, batch: Batch, members: tuple[Members, Members]) -> Subclasses:
+        """All nested answers of a batch, from the members of its feature metrics; free texts are no subclasses."""
         names, code = batch.vocabulary.subclasses, batch.vocabulary.subclass_of
         # position[s, c]: where subclass c stands among those of the nested set s, -1 where it has none of it.
         position = np.full((len(batch.nested), len(names)), -1, np.int64)
@@ -309,8 +309,7 @@ class Subclasses:
         flat = np.array([c for codes in listed for c in codes], np.int64)
         starts = np.cumsum(lengths) - lengths
 
-        def members(side: Side) -> tuple[Members, Ints]:
-            base = members_of(batch, side, grid)
+        def carriers(side: Side, base: Members) -> tuple[Members, Ints]:
             count = lengths[side.nested]
             parent, nth = expand(np.arange(len(side)), count)
             subclass = flat[starts[side.nested[parent]] + nth]
@@ -324,8 +323,8 @@ class Subclasses:
                 annotation=parent,
             ), np.cumsum(count) - count
 
-        first, first_start = members(batch.ground_truth)
-        second, second_start = members(batch.prediction)
+        first, first_start = carriers(batch.ground_truth, members[0])
+        second, second_start = carriers(batch.prediction, members[1])
         return cls(
             names,
             first,
