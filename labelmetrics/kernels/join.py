@@ -233,10 +233,11 @@ class _Order:
 
     def sort(self, cell: Ints) -> Ints:
         """Positions in canonical order."""
-        left = self.columns.box[:, 0]
-        order = stable_order(float_codes(left))
+        with np.errstate(over="ignore"):
+            left = float_codes(self.columns.box[:, 0].astype(np.float32))
+        order = stable_order(left)
         order = order[stable_order(cell[order])]
-        # Ties of the first number are rare; only they are compared in full.
+        # Ties of the first half of the first number are rare; only they are compared in full.
         same = ~_run_starts(cell[order], left[order])
         if not same.any():
             return order
@@ -254,6 +255,7 @@ class _Order:
                 _ranks([self._shape_key(i) for i in index.tolist()]),
                 *(self.columns.box[index, corner] for corner in (3, 2, 1)),
                 self.columns.kind[index],
+                self.columns.box[index, 0],
                 run[tied],
             )
         )

@@ -201,15 +201,17 @@ def stable_order(codes: Ints) -> Ints:
     return order
 
 
-def float_codes(values: Floats) -> Ints:
+def float_codes(values: NDArray[np.float64] | NDArray[np.float32]) -> Ints:
     """Integers in the order of the numbers, none of them NaN; equal ones for equal numbers.
 
     >>> np.argsort(float_codes(np.array([0.5, -2.0, -0.5, 0.0]))).tolist()
     [1, 2, 3, 0]
     """
     # The bits of positive numbers rise with them, those of negative ones fall; adding 0.0 makes 0.0 of -0.0.
-    bits = (values + 0.0).view(np.int64)
-    return bits ^ (bits >> 63 & np.iinfo(np.int64).max)
+    size = 8 * values.itemsize
+    bits = (values + values.dtype.type(0)).view(f"i{values.itemsize}").astype(np.int64)
+    codes: Ints = bits ^ (bits >> 63 & (1 << size - 1) - 1)
+    return codes
 
 
 def in_turns(first: Ints, second: Ints, overlap: Floats, *, turn: Ints, ignored: Bools, threshold: float) -> Bools:

@@ -191,6 +191,13 @@ def test_canonical_order_does_not_depend_on_the_order_of_lines(data: Any, shuffl
     assert seen(annotations) == seen(mixed)
 
 
+def test_numbers_that_differ_little_have_an_order() -> None:
+    lefts = [5 + step * 1e-9 for step in (3, 0, 2, 1)] + [4.0]
+    boxes = [b.box(left, 9 - number, 20, 20, "box") for number, left in enumerate(lefts)]
+    side = joined(boxes, canonical=(True, True)).ground_truth
+    assert side.box[:, 0].tolist() == sorted(lefts)
+
+
 def test_list_order_is_kept_otherwise() -> None:
     side = joined([b.square(5), b.square(0), b.square(0, "ant")]).ground_truth
     assert side.position.tolist() == [2, 0, 1]

@@ -177,8 +177,8 @@ def test_stable_order(values: list[int]) -> None:
     assert stable_order(codes).tolist() == np.argsort(codes, kind="stable").tolist()
 
 
-@given(st.lists(st.floats(allow_nan=False) | st.sampled_from([0.0, -0.0, 0.5, -0.5])))
-def test_float_codes(values: list[float]) -> None:
-    numbers = np.array(values, np.float64)
+@given(st.lists(st.floats(allow_nan=False, width=32) | st.sampled_from([0.0, -0.0, 0.5, -0.5])), st.booleans())
+def test_float_codes(values: list[float], is_half: bool) -> None:
+    numbers = np.array(values, np.float32 if is_half else np.float64)
     assert stable_order(float_codes(numbers)).tolist() == np.argsort(numbers, kind="stable").tolist()
     assert stable_order(-float_codes(numbers)).tolist() == np.argsort(-numbers, kind="stable").tolist()
