@@ -1,8 +1,8 @@
 """Platform NDJSON of annotations read into columns, a block of lines at a time.
 
-Lines of one layout are cut apart as they stand, other regular lines are parsed by pyarrow with an explicit schema; nothing
-per annotation runs in Python for either. Video lines, and whole blocks that pyarrow refuses or that fail one of the checks
-here, go line by line through the models of ``labelmetrics.types``, which say what is wrong and where.
+Lines of one layout are cut apart as they stand, other regular lines are parsed by pyarrow with an explicit schema;
+nothing per annotation runs in Python for either. Video lines, and whole blocks that pyarrow refuses or that fail one of
+the checks here, go line by line through the models of ``labelmetrics.types``, which say what is wrong and where.
 """
 
 from __future__ import annotations
