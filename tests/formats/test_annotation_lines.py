@@ -12,9 +12,12 @@ import pytest
 from commands import ndjson, run
 from samples import more_lines
 
-from labelmetrics.formats.annotation_lines import SPECIAL, _fast, _slow
+from labelmetrics.formats import annotation_lines
+from labelmetrics.formats.annotation_lines import SPECIAL, _fast, _slow, _written, pieces_of
 from labelmetrics.formats.bad_lines import BadLines
 from labelmetrics.formats.blocks import Block
+from labelmetrics.formats.layout import table_of_layout
+from labelmetrics.formats.table import ALWAYS
 from labelmetrics.kernels.batch import Columns
 from labelmetrics.kernels.digest import digest
 from labelmetrics.sample import write_sample
@@ -121,6 +124,34 @@ def test_what_columns_take_the_models_take_as_the_same(lines: list[dict[str, Any
     slow, log = slowly([text for text in texts if _fast(block(text)) is not None])
     assert not log.count
     assert same(fast.columns, slow)
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_damaged_lines_of_a_layout_are_what_the_parser_makes_of_them(
+    lines: list[dict[str, Any]], seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rng = random.Random(seed)
+
+    def found(text: bytes) -> tuple[Columns, list[Any]]:
+        log = BadLines()
+        return Columns.concat([piece.columns for piece in pieces_of(Block("f", 1, text), log)]), log.faults
+
+    taken = 0
+    for _ in range(400):
+        separators = rng.choice([(",", ":"), (", ", ": ")])
+        line = json.dumps(rng.choice(lines), separators=separators).encode() + rng.choice([b"\n", b"\r\n"])
+        text = bytearray(line * 3)
+        for _ in range(rng.randint(0, 2)):
+            at = rng.randrange(len(text))
+            text[at : at + rng.randint(0, 2)] = rng.choice([b"", *(bytes([one]) for one in b'"{}[]:,.-01ex \n\t\\')])
+        columns, faults = found(bytes(text))
+        taken += table_of_layout(bytes(text), _written(), ALWAYS) is not None
+        with monkeypatch.context() as patch:
+            patch.setattr(annotation_lines, "table_of_layout", lambda *_: None)
+            other, other_faults = found(bytes(text))
+        assert same(columns, other), text
+        assert faults == other_faults, text
+    assert taken > 50
 
 
 def test_unchanged_lines_are_read_in_columns(lines: list[dict[str, Any]]) -> None:
