@@ -6,7 +6,7 @@ import numpy as np
 import orjson
 
 from benchmarks import generate
-from benchmarks.measure import Disagreement, Report, Row, best
+from benchmarks.measure import Disagreement, Report, Row, best_in_turn
 from labelmetrics.kernels import rle
 from labelmetrics.kernels.batch import Coded, Columns, Floats, Kind, Shapes
 from labelmetrics.kernels.comparison import compare
@@ -35,10 +35,14 @@ def run(*, rows: int | None = None, repeat: int = 5) -> Report:
     truth, guess = (columns_of(side) for side in data[:2])
     per_row = len(truth) // data.rows
     blocks = [slice(start, start + per_row) for start in range(0, len(truth), per_row)]
-    ours, found = best(lambda: _overlaps(truth, guess), repeat)
     pairs = [(guess.shapes.masks[block], truth.shapes.masks[block]) for block in blocks]
-    peer, tables = best(lambda: [coco.iou(two, one, [0] * per_row) for two, one in pairs], repeat)
-    theirs = np.concatenate([table.T.ravel() for table in tables])
+
+    def overlaps() -> list[Floats]:
+        return [coco.iou(two, one, [0] * per_row) for two, one in pairs]
+
+    ours, peer = best_in_turn([lambda: _overlaps(truth, guess), overlaps], repeat)
+    found = _overlaps(truth, guess)
+    theirs = np.concatenate([table.T.ravel() for table in overlaps()])
     theirs = theirs[theirs > 0]
     if not np.array_equal(found, theirs):
         raise Disagreement(f"{len(found)} overlaps here and {len(theirs)} there, or other values")

@@ -213,9 +213,11 @@ class Overlaps:
         # Masks of one cell have one size, so only what is drawn has to know it.
         sizes = self._mask_sizes(first, second) if drawn else np.zeros((len(meet), 2), np.int64)
         values = np.zeros(len(meet))
-        for start, stop in runs(*keys, *(sizes.T if drawn else ())):
-            ones, at_one = _distinct(first[start:stop])
-            twos, at_two = _distinct(second[start:stop])
+        cells = list(runs(*keys, *(sizes.T if drawn else ())))
+        spans = [_spans(index, [start for start, _ in cells]) for index in (first, second)]
+        for (start, stop), one_span, two_span in zip(cells, *spans, strict=True):
+            ones, at_one = _distinct(first[start:stop], *one_span)
+            twos, at_two = _distinct(second[start:stop], *two_span)
             crowds = truth.crowd[ones].tolist() if self.coco_crowd else [False] * len(ones)
             size = (int(sizes[start, 0]), int(sizes[start, 1]))
             one, two = (
@@ -245,11 +247,18 @@ class Overlaps:
         return either
 
 
-def _distinct(values: Ints) -> tuple[Ints, Ints]:
+def _spans(values: Ints, starts: list[int]) -> list[tuple[int, int]]:
+    """Least and greatest value of each stretch."""
+    if not starts:
+        return []
+    ends = (extreme.reduceat(values, starts).tolist() for extreme in (np.minimum, np.maximum))
+    return list(zip(*ends, strict=True))
+
+
+def _distinct(values: Ints, low: int, high: int) -> tuple[Ints, Ints]:
     """Distinct values, rising, and the index of each value among them; fast where they lie close together."""
-    low = int(values.min())
     offset = values - low
-    index = np.zeros(int(offset.max()) + 1, np.int64)
+    index = np.zeros(high - low + 1, np.int64)
     index[offset] = 1
     (found,) = index.nonzero()
     index[found] = np.arange(len(found))
